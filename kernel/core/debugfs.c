@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /sys/kernel/debug/dmaheap/buffers: a line for each buffer, and who has it attached.
+ */
+#include <linux/debugfs.h>
+#include <linux/dma-buf.h>
+#include <linux/seq_file.h>
+#include <uapi/linux/dma-buf.h>
+
+#include "core.h"
+
+/* Protects the list, and holds off the release of the buffers in it. */
+static DEFINE_MUTEX(buffers_lock);
+static LIST_HEAD(buffers);
+static struct dentry *directory;
+
+void dmaheap_debugfs_add(struct dma_heap_buffer *buffer)
+{
+	guard(mutex)(&buffers_lock);
+	list_add_tail(&buffer->link, &buffers);
+}
+
+void dmaheap_debugfs_del(struct dma_heap_buffer *buffer)
+{
+	guard(mutex)(&buffers_lock);
+	list_del(&buffer->link);
+}
+
+/* A word for a table that is split at blanks. */
+static void show_word(struct seq_file *file, const char *word)
+{
+	seq_putc(file, ' ');
+	if (!word || !*word)
+		seq_putc(file, '-');
+	else
+		seq_escape(file, word, " \t\n\\");
+}
+
+static void show_buffer(struct seq_file *file, struct dma_heap_buffer *buffer)
+{
+	struct dma_buf *dmabuf = buffer->dmabuf;
+	struct dmaheap_mapping *mapping;
+	char name[DMA_BUF_NAME_LEN] = "";
+
+	spin_lock(&dmabuf->name_lock);
+	if (dmabuf->name)
+		strscpy(name, dmabuf->name, sizeof(name));
+	spin_unlock(&dmabuf->name_lock);
+
+	seq_printf(file, "%lu %zu", buffer->ino, buffer->size);
+	show_word(file, dma_heap_get_name(buffer->heap));
+	show_word(file, name);
+	seq_printf(file, " %d", buffer->pid);
+	show_word(file, buffer->comm);
+	guard(mutex)(&buffer->lock);
+	seq_printf(file, " %u", READ_ONCE(dmabuf->vmapping_counter));
+	if (list_empty(&buffer->mappings))
+		show_word(file, NULL);
+	list_for_each_entry(mapping, &buffer->mappings, link) {
+		show_word(file, dev_driver_string(mapping->dev));
+		seq_putc(file, ':');
+		seq_puts(file, dev_name(mapping->dev));
+	}
+	seq_putc(file, '\n');
+}
+
+static int buffers_show(struct seq_file *file, void *unused)
+{
+	struct dma_heap_buffer *buffer;
+
+	seq_puts(file, "INODE SIZE HEAP NAME PID COMMAND VMAP DEVICES\n");
+	guard(mutex)(&buffers_lock);
+	list_for_each_entry(buffer, &buffers, link)
+		show_buffer(file, buffer);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(buffers);
+
+void dmaheap_debugfs_init(void)
+{
+	directory = debugfs_create_dir("dmaheap", NULL);
+	debugfs_create_file("buffers", 0400, directory, NULL, &buffers_fops);
+}
+
+void dmaheap_debugfs_exit(void)
+{
+	debugfs_remove(directory);
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* dmaheap_core: heaps for DMA-BUF. */
+#include <linux/module.h>
+
+#include "core.h"
+
+static int __init dmaheap_init(void)
+{
+	int err = dmaheap_node_init();
+
+	if (!err)
+		dmaheap_debugfs_init();
+	return err;
+}
+module_init(dmaheap_init);
+
+static void __exit dmaheap_exit(void)
+{
+	dmaheap_debugfs_exit();
+	dmaheap_node_exit();
+}
+module_exit(dmaheap_exit);
+
+MODULE_DESCRIPTION("DMA-BUF heaps: registry, device nodes and exporter");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS("DMA_BUF");

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The buffer as devices see it: a scatter list per attachment, made for that device.
+ *
+ * A mapping is made once and kept until detach, for all directions: who may touch the
+ * bytes when is said by the accesses that importers begin and end (ownership.c), not
+ * by making and unmaking the mapping.
+ */
+#include <linux/dma-buf.h>
+#include <linux/dma-mapping.h>
+#include <linux/iommu.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "../compat/bounce.h"
+#include "core.h"
+
+/* What one segment of a device's scatter list must respect. */
+struct segment_limits {
+	size_t max;		/* bytes, whole pages */
+	unsigned long boundary; /* a segment does not cross a multiple of this, plus 1 */
+};
+
+static int segment_limits_of(struct device *dev, struct segment_limits *limits)
+{
+	limits->max = min_t(size_t, dma_get_max_seg_size(dev), dma_max_mapping_size(dev));
+	limits->max = min_t(size_t, limits->max, UINT_MAX) & PAGE_MASK;
+	limits->boundary = dma_get_seg_boundary(dev);
+	/* Importers walk the list by pages: no segment may be smaller. */
+	if (!limits->max || limits->boundary < PAGE_SIZE - 1)
+		return -EINVAL;
+	return 0;
+}
+
+/* The next segment of a buffer: from offset, as long as chunk and limits allow. */
+static size_t next_segment(const struct dma_heap_buffer *buffer, size_t offset,
+			   const struct segment_limits *limits, phys_addr_t *phys)
+{
+	size_t len = min(dmaheap_buffer_chunk(buffer, offset, phys), limits->max);
+	unsigned long room = limits->boundary - (*phys & limits->boundary);
+
+	/* room + 1 bytes are left, which may be more than can be counted. */
+	return min(len - 1, room) + 1;
+}
+
+static bool is_translated(struct device *dev)
+{
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+
+	return domain && domain->type != IOMMU_DOMAIN_IDENTITY;
+}
+
+/*
+ * Can a device get at memory, by itself or by bouncing?  The DMA layer answers a "no"
+ * with a warning and a backtrace, which no user should be able to cause.
+ */
+static bool is_reachable(struct device *dev, phys_addr_t phys, size_t len)
+{
+	if (compat_can_bounce(dev))
+		return true;
+	if (compat_must_bounce(dev))
+		return false;
+	return dma_capable(dev, phys_to_dma(dev, phys), len, true);
+}
+
+static int check_reachable(struct dma_heap_buffer *buffer, struct device *dev,
+			   const struct segment_limits *limits)
+{
+	phys_addr_t phys;
+	size_t offset, len;
+
+	if (!dma_addressing_limited(dev) || is_translated(dev))
+		return 0;
+	for (offset = 0; offset < buffer->size; offset += len) {
+		len = next_segment(buffer, offset, limits, &phys);
+		if (!is_reachable(dev, phys, len)) {
+			dev_warn_ratelimited(
+				dev,
+				"dmaheap: a buffer of heap %s lies beyond the device's DMA mask of %d bits, and nothing can bounce it\n",
+				dma_heap_get_name(buffer->heap), fls64(dma_get_mask(dev)));
+			return -EIO;
+		}
+	}
+	return 0;
+}
+
+static int fill_sg_table(struct dma_heap_buffer *buffer, struct sg_table *sgt,
+			 const struct segment_limits *limits)
+{
+	unsigned int nents = 0;
+	struct scatterlist *sg;
+	phys_addr_t phys;
+	size_t offset, len;
+	int err;
+
+	for (offset = 0; offset < buffer->size; offset += len, nents++)
+		len = next_segment(buffer, offset, limits, &phys);
+	err = sg_alloc_table(sgt, nents, GFP_KERNEL);
+	if (err)
+		return err;
+	for (offset = 0, sg = sgt->sgl; offset < buffer->size;
+	     offset += len, sg = sg_next(sg)) {
+		len = next_segment(buffer, offset, limits, &phys);
+		sg_set_page(sg, pfn_to_page(PHYS_PFN(phys)), len, 0);
+	}
+	return 0;
+}
+
+static int mapping_make(struct dma_heap_buffer *buffer, struct dmaheap_mapping *mapping)
+{
+	struct segment_limits limits;
+	int err;
+
+	lockdep_assert_held(&buffer->lock);
+	err = segment_limits_of(mapping->dev, &limits);
+	if (!err)
+		err = check_reachable(buffer, mapping->dev, &limits);
+	if (!err)
+		err = fill_sg_table(buffer, &mapping->sgt, &limits);
+	if (err)
+		return err;
+	err = dma_map_sgtable(mapping->dev, &mapping->sgt, DMA_BIDIRECTIONAL,
+			      DMA_ATTR_SKIP_CPU_SYNC);
+	if (err)
+		sg_free_table(&mapping->sgt); /* leaves sgl NULL: not mapped */
+	return err;
+}
+
+static void mapping_unmake(struct dmaheap_mapping *mapping)
+{
+	if (!mapping->sgt.sgl)
+		return;
+	dma_unmap_sgtable(mapping->dev, &mapping->sgt, DMA_BIDIRECTIONAL,
+			  DMA_ATTR_SKIP_CPU_SYNC);
+	sg_free_table(&mapping->sgt);
+}
+
+int dmaheap_attach(struct dma_buf *dmabuf, struct dma_buf_attachment *attachment)
+{
+	struct dma_heap_buffer *buffer = dmabuf->priv;
+	struct dmaheap_mapping *mapping = kzalloc(sizeof(*mapping), GFP_KERNEL);
+
+	if (!mapping)
+		return -ENOMEM;
+	mapping->dev = attachment->dev;
+	attachment->priv = mapping;
+	guard(mutex)(&buffer->lock);
+	list_add_tail(&mapping->link, &buffer->mappings);
+	return 0;
+}
+
+void dmaheap_detach(struct dma_buf *dmabuf, struct dma_buf_attachment *attachment)
+{
+	struct dma_heap_buffer *buffer = dmabuf->priv;
+	struct dmaheap_mapping *mapping = attachment->priv;
+
+	scoped_guard(mutex, &buffer->lock)
+		list_del(&mapping->link);
+	mapping_unmake(mapping);
+	kfree(mapping);
+}
+
+struct sg_table *dmaheap_map(struct dma_buf_attachment *attachment,
+			     enum dma_data_direction dir)
+{
+	struct dma_heap_buffer *buffer = attachment->dmabuf->priv;
+	struct dmaheap_mapping *mapping = attachment->priv;
+	int err = 0;
+
+	guard(mutex)(&buffer->lock);
+	if (!mapping->sgt.sgl)
+		err = mapping_make(buffer, mapping);
+	if (err)
+		return ERR_PTR(err);
+	dmaheap_begin_device(buffer, mapping, dir);
+	return &mapping->sgt;
+}
+
+void dmaheap_unmap(struct dma_buf_attachment *attachment, struct sg_table *sgt,
+		   enum dma_data_direction dir)
+{
+	struct dma_heap_buffer *buffer = attachment->dmabuf->priv;
+
+	guard(mutex)(&buffer->lock);
+	dmaheap_end_device(buffer, attachment->priv, dir);
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The buffer as processes see it: its pages, counted, so that a process can also hand
+ * them to the kernel again (O_DIRECT and the like).
+ */
+#include <linux/dma-buf.h>
+#include <linux/mm.h>
+
+#include "core.h"
+
+/* Pages entered by one call: what fits on the stack. */
+#define BATCH 32
+
+static unsigned long gather_pages(const struct dma_heap_buffer *buffer, size_t offset,
+				  unsigned long max, struct page **pages)
+{
+	phys_addr_t phys;
+	size_t len = dmaheap_buffer_chunk(buffer, offset, &phys);
+	unsigned long i, nr = min3(len >> PAGE_SHIFT, max, (unsigned long)BATCH);
+
+	for (i = 0; i < nr; i++)
+		pages[i] = pfn_to_page(PHYS_PFN(phys) + i);
+	return nr;
+}
+
+static int insert_range(struct vm_area_struct *vma, unsigned long addr, unsigned long end)
+{
+	const struct dma_heap_buffer *buffer = vma->vm_private_data;
+	size_t base = vma->vm_pgoff << PAGE_SHIFT;
+	struct page *pages[BATCH];
+	unsigned long nr, left;
+	int err;
+
+	while (addr < end) {
+		nr = gather_pages(buffer, base + (addr - vma->vm_start),
+				  (end - addr) >> PAGE_SHIFT, pages);
+		left = nr;
+		err = vm_insert_pages(vma, addr, pages, &left);
+		addr += (nr - left) << PAGE_SHIFT;
+		if (err == -EBUSY)
+			addr += PAGE_SIZE; /* another thread's fault was faster */
+		else if (err)
+			return err;
+	}
+	return 0;
+}
+
+/*
+ * One fault enters all pages that the same page table holds: a fault costs more than
+ * entering a page, and who touches one page of a frame touches its neighbours.
+ */
+static vm_fault_t mmap_fault(struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	unsigned long table = ALIGN_DOWN(vmf->address, PMD_SIZE);
+	unsigned long last = min(vma->vm_end - 1, table + PMD_SIZE - 1);
+	int err = insert_range(vma, max(vma->vm_start, table), last + 1);
+
+	return err ? vmf_error(err) : VM_FAULT_NOPAGE;
+}
+
+static const struct vm_operations_struct mmap_vm_ops = {
+	.fault = mmap_fault,
+};
+
+/* The dma-buf layer has checked that the range is within the buffer. */
+int dmaheap_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
+{
+	/* A private mapping would be a copy, which nobody shares. */
+	if (!(vma->vm_flags & VM_MAYSHARE))
+		return -EINVAL;
+	vm_flags_set(vma, VM_MIXEDMAP | VM_DONTEXPAND | VM_DONTDUMP);
+	vma->vm_ops = &mmap_vm_ops;
+	vma->vm_private_data = dmabuf->priv;
+	return 0;
+}

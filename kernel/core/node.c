@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The character devices under /dev/dma_heap/, and the ABI behind them.
+ */
+#define pr_fmt(fmt) "dmaheap: " fmt
+
+#include <linux/dma-buf.h>
+#include <linux/fs.h>
+#include <linux/idr.h>
+#include <linux/kdev_t.h>
+#include <linux/platform_device.h>
+#include <linux/slab.h>
+#include <linux/sysfs.h>
+#include <linux/uaccess.h>
+
+#include "../compat/class.h"
+#include "core.h"
+
+/* The kernel's own framework, where it is built in, has the class's plain name. */
+#define CLASS_NAME (IS_ENABLED(CONFIG_DMABUF_HEAPS) ? "dmaheap" : "dma_heap")
+#define MAX_HEAPS 256
+
+static dev_t first_node;
+static DEFINE_IDA(minors);
+
+/* One ioctl: the argument is copied in, and back if the call succeeded so far. */
+struct node_ioctl {
+	unsigned int number;
+	unsigned int min_size; /* a caller's shorter structure has no use */
+	long (*call)(struct dma_heap *heap, void *arg, void __user *user, size_t size);
+};
+
+static long ioctl_alloc(struct dma_heap *heap, void *arg, void __user *user, size_t size)
+{
+	struct dma_heap_allocation_data *data = arg;
+	struct dma_buf *dmabuf;
+	int err, fd;
+
+	if (data->fd)
+		return -EINVAL;
+	/* Before len becomes a size_t, which may be shorter. */
+	err = dmaheap_check_request(data->len, data->fd_flags, data->heap_flags);
+	if (err)
+		return err;
+	dmabuf = dma_heap_buffer_alloc(heap, data->len, data->fd_flags, data->heap_flags);
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
+
+	fd = get_unused_fd_flags(data->fd_flags);
+	if (fd < 0) {
+		dma_buf_put(dmabuf);
+		return fd;
+	}
+	data->fd = fd;
+	/* An installed fd cannot be taken back: first make sure that the caller learns it. */
+	if (copy_to_user(user, data, size)) {
+		put_unused_fd(fd);
+		dma_buf_put(dmabuf);
+		return -EFAULT;
+	}
+	dma_buf_fd_install(dmabuf, fd);
+	return 0;
+}
+
+static const struct node_ioctl ioctls[] = {
+	{
+		.number = DMA_HEAP_IOCTL_ALLOC,
+		.min_size = offsetofend(struct dma_heap_allocation_data, fd),
+		.call = ioctl_alloc,
+	},
+};
+
+static const struct node_ioctl *find_ioctl(unsigned int number)
+{
+	const unsigned int size_bits = _IOC_SIZEMASK << _IOC_SIZESHIFT;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(ioctls); i++)
+		if (!((ioctls[i].number ^ number) & ~size_bits))
+			return &ioctls[i];
+	return NULL;
+}
+
+static long node_ioctl(struct file *file, unsigned int number, unsigned long arg)
+{
+	union {
+		struct dma_heap_allocation_data alloc;
+	} data = {};
+	const struct node_ioctl *ioctl = find_ioctl(number);
+	void __user *user = (void __user *)arg;
+	size_t size;
+
+	if (!ioctl)
+		return -ENOTTY;
+	if (_IOC_SIZE(number) < ioctl->min_size)
+		return -EINVAL;
+	size = min(_IOC_SIZE(number), _IOC_SIZE(ioctl->number));
+	if (copy_from_user(&data, user, size))
+		return -EFAULT;
+	return ioctl->call(file->private_data, &data, user, size);
+}
+
+static int node_open(struct inode *inode, struct file *file)
+{
+	struct dma_heap *heap = container_of(inode->i_cdev, struct dma_heap, cdev);
+
+	guard(rwsem_read)(&heap->lock);
+	if (!heap->ops)
+		return -ENODEV;
+	get_device(&heap->dev);
+	file->private_data = heap;
+	return nonseekable_open(inode, file);
+}
+
+static int node_release(struct inode *inode, struct file *file)
+{
+	dma_heap_put(file->private_data);
+	return 0;
+}
+
+static const struct file_operations node_fops = {
+	.owner = THIS_MODULE,
+	.open = node_open,
+	.release = node_release,
+	.unlocked_ioctl = node_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+};
+
+static char *node_name(compat_devnode_device *dev, umode_t *mode)
+{
+	if (mode)
+		*mode = 0660;
+	return kasprintf(GFP_KERNEL, "dma_heap/%s", dev_name(dev));
+}
+
+static struct class node_class = {
+	.name = CLASS_NAME,
+	.devnode = node_name,
+};
+
+/*
+ * dmaheap_kernel_has - has the kernel's own framework published a heap of this name?
+ *
+ * It keeps no registry that a module could ask, but its devices are in sysfs, and
+ * there the tree of virtual devices is reached without a path of any mount.
+ */
+bool dmaheap_kernel_has(const char *name)
+{
+	static const char *const steps[] = { "virtual", "dma_heap" };
+	struct kernfs_node *parent, *child;
+	unsigned int i;
+
+	if (!IS_ENABLED(CONFIG_DMABUF_HEAPS))
+		return false;
+	parent = platform_bus.kobj.parent->sd;
+	kernfs_get(parent);
+	for (i = 0; i <= ARRAY_SIZE(steps) && parent; i++) {
+		child = kernfs_find_and_get(parent, i < ARRAY_SIZE(steps) ? steps[i] : name);
+		kernfs_put(parent);
+		parent = child;
+	}
+	kernfs_put(parent);
+	return parent;
+}
+
+int dmaheap_node_add(struct dma_heap *heap)
+{
+	int minor = ida_alloc_max(&minors, MAX_HEAPS - 1, GFP_KERNEL);
+	int err;
+
+	if (minor < 0)
+		return minor;
+	heap->dev.class = &node_class;
+	heap->dev.devt = first_node + minor;
+	cdev_init(&heap->cdev, &node_fops);
+	heap->cdev.owner = THIS_MODULE;
+	err = cdev_device_add(&heap->cdev, &heap->dev);
+	if (err)
+		ida_free(&minors, minor);
+	return err;
+}
+
+void dmaheap_node_del(struct dma_heap *heap)
+{
+	cdev_device_del(&heap->cdev, &heap->dev);
+	ida_free(&minors, heap->dev.devt - first_node);
+}
+
+int dmaheap_node_init(void)
+{
+	int err = alloc_chrdev_region(&first_node, 0, MAX_HEAPS, CLASS_NAME);
+
+	if (err)
+		return err;
+	err = class_register(&node_class);
+	if (err)
+		unregister_chrdev_region(first_node, MAX_HEAPS);
+	return err;
+}
+
+void dmaheap_node_exit(void)
+{
+	class_unregister(&node_class);
+	unregister_chrdev_region(first_node, MAX_HEAPS);
+	ida_destroy(&minors);
+}
