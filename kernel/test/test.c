@@ -1,0 +1,588 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * dmaheap_test: importers, clients and heaps under a test's control; see test.h.
+ *
+ * For tests only: it lets root read and write DMA buffers by their device addresses.
+ */
+#include <linux/dma-buf.h>
+#include <linux/dma-direct.h>
+#include <linux/dma-heap.h>
+#include <linux/dma-mapping.h>
+#include <linux/fs.h>
+#include <linux/highmem.h>
+#include <linux/idr.h>
+#include <linux/iommu.h>
+#include <linux/iosys-map.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/platform_device.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <linux/vmalloc.h>
+#include <linux/xarray.h>
+
+#include "test.h"
+
+/**
+ * struct importer - an open /dev/dmaheap_test
+ * @lock:	protects all of it: one call at a time
+ * @pdev:	the device, or NULL
+ * @attached:	&struct attached by id
+ * @held:	the heap held, or NULL
+ * @published:	&struct published
+ */
+struct importer {
+	struct mutex lock;
+	struct platform_device *pdev;
+	struct xarray attached;
+	struct dma_heap *held;
+	struct list_head published;
+};
+
+/* An attachment; @maps counts maps not yet unmapped by direction. */
+struct attached {
+	struct dma_buf_attachment *attachment;
+	struct sg_table *sgt;
+	unsigned int maps[DMA_NONE];
+};
+
+/* A heap published by a test. */
+struct published {
+	struct list_head link;
+	struct dma_heap *heap;
+	char name[64];
+};
+
+static DEFINE_IDA(device_ids);
+
+/* ---- devices ---- */
+
+static int set_coherency(struct device *dev, u32 coherency)
+{
+	if (coherency == DMAHEAP_TEST_COHERENCY_DEFAULT)
+		return 0;
+	if (coherency > DMAHEAP_TEST_NONCOHERENT)
+		return -EINVAL;
+#if defined(CONFIG_ARCH_HAS_SYNC_DMA_FOR_DEVICE) || \
+	defined(CONFIG_ARCH_HAS_SYNC_DMA_FOR_CPU) || \
+	defined(CONFIG_ARCH_HAS_SYNC_DMA_FOR_CPU_ALL)
+	dev->dma_coherent = coherency == DMAHEAP_TEST_COHERENT;
+	return 0;
+#else
+	return coherency == DMAHEAP_TEST_COHERENT ? 0 : -EOPNOTSUPP;
+#endif
+}
+
+static int configure_device(struct device *dev, const struct dmaheap_test_device *data)
+{
+	int err = set_coherency(dev, data->coherency);
+
+	if (!err)
+		err = dma_set_mask_and_coherent(dev, DMA_BIT_MASK(data->mask_bits));
+	if (err)
+		return err;
+	if (data->max_segment)
+		dma_set_max_seg_size(dev, data->max_segment);
+	if (data->boundary)
+		dma_set_seg_boundary(dev, data->boundary);
+	return 0;
+}
+
+static void device_destroy_pdev(struct platform_device *pdev)
+{
+	int id = pdev->id;
+
+	platform_device_unregister(pdev);
+	ida_free(&device_ids, id);
+}
+
+static long test_device(struct importer *importer, void *arg)
+{
+	const struct dmaheap_test_device *data = arg;
+	struct platform_device_info info = { .name = "dmaheap-test" };
+	struct platform_device *pdev;
+	int err;
+
+	if (importer->pdev)
+		return -EBUSY;
+	if (!data->mask_bits || data->mask_bits > 64)
+		return -EINVAL;
+	info.id = ida_alloc(&device_ids, GFP_KERNEL);
+	if (info.id < 0)
+		return info.id;
+	info.dma_mask = DMA_BIT_MASK(64);
+	pdev = platform_device_register_full(&info);
+	if (IS_ERR(pdev)) {
+		ida_free(&device_ids, info.id);
+		return PTR_ERR(pdev);
+	}
+	err = configure_device(&pdev->dev, data);
+	if (err) {
+		device_destroy_pdev(pdev);
+		return err;
+	}
+	importer->pdev = pdev;
+	return 0;
+}
+
+/* ---- attachments ---- */
+
+static long test_attach(struct importer *importer, void *arg)
+{
+	struct dmaheap_test_attach *data = arg;
+	struct attached *attached;
+	struct dma_buf *dmabuf;
+	int err;
+
+	if (!importer->pdev)
+		return -ENODEV;
+	attached = kzalloc(sizeof(*attached), GFP_KERNEL);
+	if (!attached)
+		return -ENOMEM;
+	dmabuf = dma_buf_get(data->fd);
+	if (IS_ERR(dmabuf)) {
+		err = PTR_ERR(dmabuf);
+		goto free;
+	}
+	attached->attachment = dma_buf_attach(dmabuf, &importer->pdev->dev);
+	if (IS_ERR(attached->attachment)) {
+		err = PTR_ERR(attached->attachment);
+		goto put;
+	}
+	err = xa_alloc(&importer->attached, &data->id, attached, xa_limit_31b, GFP_KERNEL);
+	if (!err)
+		return 0; /* the attachment owns the reference to the dma-buf now */
+	dma_buf_detach(dmabuf, attached->attachment);
+put:
+	dma_buf_put(dmabuf);
+free:
+	kfree(attached);
+	return err;
+}
+
+static void detach(struct attached *attached)
+{
+	struct dma_buf *dmabuf = attached->attachment->dmabuf;
+	unsigned int dir;
+
+	for (dir = 0; dir < ARRAY_SIZE(attached->maps); dir++)
+		while (attached->maps[dir]) {
+			attached->maps[dir]--;
+			dma_buf_unmap_attachment_unlocked(attached->attachment, attached->sgt,
+							  dir);
+		}
+	dma_buf_detach(dmabuf, attached->attachment);
+	dma_buf_put(dmabuf);
+	kfree(attached);
+}
+
+static long test_detach(struct importer *importer, void *arg)
+{
+	struct attached *attached = xa_erase(&importer->attached, *(u32 *)arg);
+
+	if (!attached)
+		return -ENOENT;
+	detach(attached);
+	return 0;
+}
+
+static void describe_table(struct device *dev, struct sg_table *sgt,
+			   struct dmaheap_test_map *data)
+{
+	u64 boundary = dma_get_seg_boundary(dev);
+	struct scatterlist *sg;
+	unsigned int i;
+
+	data->segments = sgt->nents;
+	data->first = sg_dma_address(sgt->sgl);
+	data->table = (uintptr_t)sgt;
+	data->longest = 0;
+	data->crossings = 0;
+	for_each_sgtable_dma_sg(sgt, sg, i) {
+		u64 first = sg_dma_address(sg), last = first + sg_dma_len(sg) - 1;
+
+		data->longest = max(data->longest, sg_dma_len(sg));
+		data->crossings += (first & ~boundary) != (last & ~boundary);
+	}
+}
+
+static long test_map(struct importer *importer, void *arg)
+{
+	struct dmaheap_test_map *data = arg;
+	struct attached *attached = xa_load(&importer->attached, data->id);
+	struct sg_table *sgt;
+
+	if (!attached)
+		return -ENOENT;
+	if (data->direction >= DMA_NONE)
+		return -EINVAL;
+	sgt = dma_buf_map_attachment_unlocked(attached->attachment, data->direction);
+	if (IS_ERR(sgt))
+		return PTR_ERR(sgt);
+	attached->sgt = sgt;
+	attached->maps[data->direction]++;
+	describe_table(&importer->pdev->dev, sgt, data);
+	return 0;
+}
+
+static bool is_mapped(const struct attached *attached)
+{
+	return attached->maps[DMA_BIDIRECTIONAL] || attached->maps[DMA_TO_DEVICE] ||
+	       attached->maps[DMA_FROM_DEVICE];
+}
+
+static long test_unmap(struct importer *importer, void *arg)
+{
+	struct dmaheap_test_map *data = arg;
+	struct attached *attached = xa_load(&importer->attached, data->id);
+
+	if (!attached)
+		return -ENOENT;
+	if (data->direction >= DMA_NONE || !attached->maps[data->direction])
+		return -EINVAL;
+	attached->maps[data->direction]--;
+	dma_buf_unmap_attachment_unlocked(attached->attachment, attached->sgt,
+					  data->direction);
+	return 0;
+}
+
+/* ---- bytes as the device sees them ---- */
+
+static phys_addr_t device_to_phys(struct device *dev, dma_addr_t addr)
+{
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+
+	if (domain && domain->type != IOMMU_DOMAIN_IDENTITY)
+		return iommu_iova_to_phys(domain, addr);
+	return dma_to_phys(dev, addr);
+}
+
+static bool is_coherent(struct device *dev)
+{
+#ifdef CONFIG_ARCH_HAS_SYNC_DMA_FOR_DEVICE
+	return dev->dma_coherent;
+#else
+	return true;
+#endif
+}
+
+/* A device that does not snoop reads memory, not the caches: so do we in its place. */
+static int touch_page(struct device *dev, phys_addr_t phys, void *bytes, size_t len,
+		      bool write)
+{
+	struct page *page = pfn_to_page(PHYS_PFN(phys));
+	pgprot_t prot = is_coherent(dev) ? PAGE_KERNEL : pgprot_writecombine(PAGE_KERNEL);
+	void *vaddr = vmap(&page, 1, VM_MAP, prot);
+
+	if (!vaddr)
+		return -ENOMEM;
+	if (write)
+		memcpy(vaddr + offset_in_page(phys), bytes, len);
+	else
+		memcpy(bytes, vaddr + offset_in_page(phys), len);
+	vunmap(vaddr);
+	return 0;
+}
+
+/* The device's address of a byte, and how many follow it in the same segment. */
+static size_t find_address(struct sg_table *sgt, u64 offset, dma_addr_t *addr)
+{
+	struct scatterlist *sg;
+	unsigned int i;
+
+	for_each_sgtable_dma_sg(sgt, sg, i) {
+		if (offset < sg_dma_len(sg)) {
+			*addr = sg_dma_address(sg) + offset;
+			return sg_dma_len(sg) - offset;
+		}
+		offset -= sg_dma_len(sg);
+	}
+	return 0;
+}
+
+static int touch_device(struct device *dev, struct sg_table *sgt, u64 offset, void *bytes,
+			size_t len, bool write)
+{
+	dma_addr_t addr;
+	size_t n;
+	int err;
+
+	for (; len; len -= n, offset += n, bytes += n) {
+		n = min(find_address(sgt, offset, &addr), len);
+		if (!n)
+			return -EINVAL;
+		n = min(n, PAGE_SIZE - offset_in_page(addr));
+		err = touch_page(dev, device_to_phys(dev, addr), bytes, n, write);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static long test_access(struct importer *importer, void *arg)
+{
+	const struct dmaheap_test_access *data = arg;
+	struct attached *attached = xa_load(&importer->attached, data->id);
+	void __user *user = u64_to_user_ptr(data->bytes);
+	void *bytes;
+	int err = 0;
+
+	if (!attached)
+		return -ENOENT;
+	if (!is_mapped(attached))
+		return -EINVAL;
+	if (!data->len || data->len > SZ_1M)
+		return -EINVAL;
+	bytes = kvzalloc(data->len, GFP_KERNEL);
+	if (!bytes)
+		return -ENOMEM;
+	if (data->write && copy_from_user(bytes, user, data->len))
+		err = -EFAULT;
+	if (!err)
+		err = touch_device(&importer->pdev->dev, attached->sgt, data->offset, bytes,
+				   data->len, data->write);
+	if (!err && !data->write && copy_to_user(user, bytes, data->len))
+		err = -EFAULT;
+	kvfree(bytes);
+	return err;
+}
+
+/* ---- the CPU in the kernel ---- */
+
+static int touch_vmap(struct dma_buf *dmabuf, const struct dmaheap_test_vmap *data)
+{
+	void __user *user = u64_to_user_ptr(data->bytes);
+	enum dma_data_direction dir = data->write ? DMA_TO_DEVICE : DMA_FROM_DEVICE;
+	struct iosys_map map;
+	unsigned long left;
+	int err;
+
+	if (data->offset > dmabuf->size || data->len > dmabuf->size - data->offset)
+		return -EINVAL;
+	err = dma_buf_vmap_unlocked(dmabuf, &map);
+	if (err)
+		return err;
+	err = dma_buf_begin_cpu_access(dmabuf, dir);
+	if (!err) {
+		void *vaddr = map.vaddr + data->offset;
+
+		left = data->write ? copy_from_user(vaddr, user, data->len) :
+				     copy_to_user(user, vaddr, data->len);
+		err = dma_buf_end_cpu_access(dmabuf, dir);
+		if (left)
+			err = -EFAULT;
+	}
+	dma_buf_vunmap_unlocked(dmabuf, &map);
+	return err;
+}
+
+static long test_vmap(struct importer *importer, void *arg)
+{
+	const struct dmaheap_test_vmap *data = arg;
+	struct dma_buf *dmabuf = dma_buf_get(data->fd);
+	int err;
+
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
+	err = touch_vmap(dmabuf, data);
+	dma_buf_put(dmabuf);
+	return err;
+}
+
+/* ---- clients of heaps ---- */
+
+static long test_hold(struct importer *importer, void *arg)
+{
+	struct dmaheap_test_heap *data = arg;
+	struct dma_heap *heap;
+
+	data->name[sizeof(data->name) - 1] = '\0';
+	heap = dma_heap_find_by_name(data->name);
+	if (!heap)
+		return -ENOENT;
+	dma_heap_put(importer->held);
+	importer->held = heap;
+	strscpy(data->name, dma_heap_get_name(heap), sizeof(data->name));
+	return 0;
+}
+
+static long test_alloc(struct importer *importer, void *arg)
+{
+	struct dmaheap_test_alloc *data = arg;
+	struct dma_buf *dmabuf;
+
+	if (!importer->held)
+		return -ENOENT;
+	dmabuf = dma_heap_buffer_alloc(importer->held, data->len, data->fd_flags,
+				       data->heap_flags);
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
+	data->fd = dma_buf_fd(dmabuf, data->fd_flags);
+	if (data->fd >= 0)
+		return 0;
+	dma_buf_put(dmabuf);
+	return data->fd;
+}
+
+/* ---- heaps ---- */
+
+static struct dma_buf *empty_allocate(struct dma_heap *heap, unsigned long len, u32 fd_flags,
+				      u64 heap_flags)
+{
+	return ERR_PTR(-ENOMEM);
+}
+
+static const struct dma_heap_ops empty_ops = {
+	.allocate = empty_allocate,
+};
+
+static long test_add(struct importer *importer, void *arg)
+{
+	struct dmaheap_test_heap *data = arg;
+	struct dma_heap_export_info info = { .name = data->name, .ops = &empty_ops };
+	struct published *published = kzalloc(sizeof(*published), GFP_KERNEL);
+	int err;
+
+	if (!published)
+		return -ENOMEM;
+	data->name[sizeof(data->name) - 1] = '\0';
+	strscpy(published->name, data->name, sizeof(published->name));
+	info.priv = published;
+	published->heap = dma_heap_add(&info);
+	if (IS_ERR(published->heap)) {
+		err = PTR_ERR(published->heap);
+		kfree(published);
+		return err;
+	}
+	if (WARN_ON(dma_heap_get_drvdata(published->heap) != published))
+		pr_err("dmaheap_test: the heap's data is not what it was added with\n");
+	list_add_tail(&published->link, &importer->published);
+	return 0;
+}
+
+static void unpublish(struct published *published)
+{
+	list_del(&published->link);
+	dma_heap_remove(published->heap);
+	kfree(published);
+}
+
+static long test_remove(struct importer *importer, void *arg)
+{
+	const struct dmaheap_test_heap *data = arg;
+	struct published *published;
+
+	list_for_each_entry(published, &importer->published, link)
+		if (!strncmp(published->name, data->name, sizeof(data->name))) {
+			unpublish(published);
+			return 0;
+		}
+	return -ENOENT;
+}
+
+/* ---- the node ---- */
+
+static const struct test_ioctl {
+	unsigned int number;
+	long (*call)(struct importer *importer, void *arg);
+} ioctls[] = {
+	/* clang-format off */
+	{ DMAHEAP_TEST_DEVICE, test_device },
+	{ DMAHEAP_TEST_ATTACH, test_attach },
+	{ DMAHEAP_TEST_DETACH, test_detach },
+	{ DMAHEAP_TEST_MAP, test_map },
+	{ DMAHEAP_TEST_UNMAP, test_unmap },
+	{ DMAHEAP_TEST_ACCESS, test_access },
+	{ DMAHEAP_TEST_HOLD, test_hold },
+	{ DMAHEAP_TEST_ALLOC, test_alloc },
+	{ DMAHEAP_TEST_ADD, test_add },
+	{ DMAHEAP_TEST_REMOVE, test_remove },
+	{ DMAHEAP_TEST_VMAP, test_vmap },
+	/* clang-format on */
+};
+
+static long call_ioctl(struct importer *importer, const struct test_ioctl *ioctl,
+		       void __user *user)
+{
+	union {
+		struct dmaheap_test_device device;
+		struct dmaheap_test_attach attach;
+		struct dmaheap_test_map map;
+		struct dmaheap_test_access access;
+		struct dmaheap_test_heap heap;
+		struct dmaheap_test_alloc alloc;
+		struct dmaheap_test_vmap vmap;
+	} data;
+	long err;
+
+	if (copy_from_user(&data, user, _IOC_SIZE(ioctl->number)))
+		return -EFAULT;
+	scoped_guard(mutex, &importer->lock)
+		err = ioctl->call(importer, &data);
+	if (!err && _IOC_DIR(ioctl->number) & _IOC_READ &&
+	    copy_to_user(user, &data, _IOC_SIZE(ioctl->number)))
+		err = -EFAULT;
+	return err;
+}
+
+static long test_ioctl(struct file *file, unsigned int number, unsigned long arg)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(ioctls); i++)
+		if (ioctls[i].number == number)
+			return call_ioctl(file->private_data, &ioctls[i], (void __user *)arg);
+	return -ENOTTY;
+}
+
+static int test_open(struct inode *inode, struct file *file)
+{
+	struct importer *importer = kzalloc(sizeof(*importer), GFP_KERNEL);
+
+	if (!importer)
+		return -ENOMEM;
+	mutex_init(&importer->lock);
+	xa_init_flags(&importer->attached, XA_FLAGS_ALLOC1);
+	INIT_LIST_HEAD(&importer->published);
+	file->private_data = importer;
+	return 0;
+}
+
+static int test_release(struct inode *inode, struct file *file)
+{
+	struct importer *importer = file->private_data;
+	struct published *published, *next;
+	struct attached *attached;
+	unsigned long id;
+
+	xa_for_each(&importer->attached, id, attached)
+		detach(attached);
+	xa_destroy(&importer->attached);
+	if (importer->pdev)
+		device_destroy_pdev(importer->pdev);
+	dma_heap_put(importer->held);
+	list_for_each_entry_safe(published, next, &importer->published, link)
+		unpublish(published);
+	mutex_destroy(&importer->lock);
+	kfree(importer);
+	return 0;
+}
+
+static const struct file_operations test_fops = {
+	.owner = THIS_MODULE,
+	.open = test_open,
+	.release = test_release,
+	.unlocked_ioctl = test_ioctl,
+};
+
+static struct miscdevice test_misc = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "dmaheap_test",
+	.fops = &test_fops,
+	.mode = 0600,
+};
+module_misc_device(test_misc);
+
+MODULE_DESCRIPTION("Test: devices, clients and heaps under a test's control");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS("DMA_BUF");

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * dmaheap_test: what a test can make the kernel do, by ioctls on /dev/dmaheap_test.
+ *
+ * An open file is one importer.  It may have one device, any number of attachments, one
+ * heap that it holds, and heaps that it has published; all of them go when it is closed.
+ */
+#ifndef _DMAHEAP_TEST_H
+#define _DMAHEAP_TEST_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define DMAHEAP_TEST_NODE "/dev/dmaheap_test"
+
+enum dmaheap_test_coherency {
+	DMAHEAP_TEST_COHERENCY_DEFAULT, /* the platform's */
+	DMAHEAP_TEST_COHERENT,		/* snoops the CPU's caches */
+	DMAHEAP_TEST_NONCOHERENT,	/* does not; EOPNOTSUPP where all devices do */
+};
+
+/* Makes the file's device.  EBUSY: it has one.  EIO: no device can have such a mask. */
+struct dmaheap_test_device {
+	__u32 mask_bits; /* of the DMA mask, 1 to 64 */
+	__u32 coherency;
+	__u32 max_segment; /* bytes, 0: leave as it is */
+	__u32 pad;
+	__u64 boundary; /* mask, as for dma_set_seg_boundary(); 0: leave as it is */
+};
+#define DMAHEAP_TEST_DEVICE _IOW('T', 0x00, struct dmaheap_test_device)
+
+/* Attaches a dma-buf to the device. */
+struct dmaheap_test_attach {
+	__s32 fd;
+	__u32 id; /* out: names the attachment from now on */
+};
+#define DMAHEAP_TEST_ATTACH _IOWR('T', 0x01, struct dmaheap_test_attach)
+#define DMAHEAP_TEST_DETACH _IOW('T', 0x02, __u32)
+
+/* Maps and unmaps an attachment; both may be done more than once. */
+struct dmaheap_test_map {
+	__u32 id;
+	__u32 direction; /* enum dma_data_direction */
+	__u32 segments;	 /* out, of map */
+	__u32 longest;	 /* out: bytes of the longest segment */
+	__u64 first;	 /* out: DMA address of the first segment */
+	__u64 table;	 /* out: tells one scatter list from another */
+	__u32 crossings; /* out: segments that cross the device's boundary */
+	__u32 pad;
+};
+#define DMAHEAP_TEST_MAP _IOWR('T', 0x03, struct dmaheap_test_map)
+#define DMAHEAP_TEST_UNMAP _IOWR('T', 0x04, struct dmaheap_test_map)
+
+/* Reads or writes bytes of a mapped attachment as the device sees them. */
+struct dmaheap_test_access {
+	__u32 id;
+	__u32 write;
+	__u64 offset;
+	__u64 len;
+	__u64 bytes; /* address */
+};
+#define DMAHEAP_TEST_ACCESS _IOW('T', 0x05, struct dmaheap_test_access)
+
+/* Finds a heap by name and holds it; the heap held before is put.  ENOENT: no such heap. */
+struct dmaheap_test_heap {
+	char name[64]; /* HOLD: out: what dma_heap_get_name() says */
+};
+#define DMAHEAP_TEST_HOLD _IOWR('T', 0x06, struct dmaheap_test_heap)
+
+/* Allocates from the heap held, by dma_heap_buffer_alloc().  ENOENT: none is held. */
+struct dmaheap_test_alloc {
+	__u64 len;
+	__u64 heap_flags;
+	__u32 fd_flags;
+	__s32 fd; /* out */
+};
+#define DMAHEAP_TEST_ALLOC _IOWR('T', 0x07, struct dmaheap_test_alloc)
+
+/* Publishes a heap that allocates nothing (ENOMEM), or removes such a one. */
+#define DMAHEAP_TEST_ADD _IOW('T', 0x08, struct dmaheap_test_heap)
+#define DMAHEAP_TEST_REMOVE _IOW('T', 0x09, struct dmaheap_test_heap)
+
+/* Reads or writes bytes of a dma-buf by dma_buf_vmap(), within CPU access brackets. */
+struct dmaheap_test_vmap {
+	__s32 fd;
+	__u32 write;
+	__u64 offset;
+	__u64 len;
+	__u64 bytes;
+};
+#define DMAHEAP_TEST_VMAP _IOW('T', 0x0a, struct dmaheap_test_vmap)
+
+#endif /* _DMAHEAP_TEST_H */
