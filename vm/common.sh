@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# What the scripts of this project share; sourced, never run.
+
+# Where fetched and built things are kept between runs.
+# shellcheck disable=SC2034
+cache=${XDG_CACHE_HOME:-${HOME:?set HOME or XDG_CACHE_HOME}/.cache}/dmaheap
+
+note() {
+	printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+}
+
+# die_as STATUS TEXT...: end the script by STATUS.
+die_as() {
+	local status=$1
+	shift
+	note "$*"
+	exit "$status"
+}
+
+die() {
+	die_as "${DIE_STATUS:-1}" "$@"
+}
+
+# need TOOL:PACKAGE...: end the script unless each tool is installed.
+need() {
+	local pair
+	for pair in "$@"; do
+		command -v "${pair%%:*}" >/dev/null ||
+			PATH=$PATH:/usr/sbin:/sbin command -v "${pair%%:*}" >/dev/null ||
+			die "${pair%%:*} is missing; 'make setup' installs it (Debian's package ${pair##*:})"
+	done
+}
+PATH=$PATH:/usr/sbin:/sbin
