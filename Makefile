@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# dmaheap: everything that one types.  "make help" lists it.
+
+.PHONY: help setup run test check modules install uninstall clean
+
+help:
+	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
+
+#: make setup      install what is needed here (Debian packages)
+setup:
+	@./setup
+
+#: make run        camera to screen on a stock kernel, in a virtual machine: out/frame.png
+run: setup
+	@examples/run
+
+#: make test       all tests, on all kernels
+test: setup
+	@tests/run
+
+#: make check      what can be checked without running: sparse, W=1, kernel-doc, style
+check: setup
+	@tests/check
+
+#: make modules    the modules for the running kernel, in kernel/ (KDIR=: for another)
+modules:
+	$(MAKE) -C kernel modules
+
+#: make install    install these modules; then: modprobe dmaheap_system
+install: modules
+	$(MAKE) -C kernel install
+
+#: make uninstall  remove them again
+uninstall:
+	$(MAKE) -C kernel uninstall
+
+#: make clean      remove all that was built
+clean:
+	$(MAKE) -C kernel clean
+	$(MAKE) -C examples clean
+	$(RM) -r out

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "heap.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tap.h"
+
+const char *heap_name(void)
+{
+	const char *name = getenv("HEAP");
+
+	if (name)
+		return name;
+	return access("/dev/dma_heap/system.dmaheap", F_OK) ? "system" : "system.dmaheap";
+}
+
+const char *heap_node(void)
+{
+	static char path[128];
+
+	snprintf(path, sizeof(path), "/dev/dma_heap/%s", heap_name());
+	return path;
+}
+
+int heap_open(void)
+{
+	return must(open(heap_node(), O_RDWR | O_CLOEXEC));
+}
+
+int heap_try(int heap, uint64_t len)
+{
+	struct dma_heap_allocation_data data = {
+		.len = len,
+		.fd_flags = O_RDWR | O_CLOEXEC,
+	};
+
+	return ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &data) ? -1 : (int)data.fd;
+}
+
+int heap_buffer(uint64_t len)
+{
+	int heap = heap_open(), fd = must(heap_try(heap, len));
+
+	close(heap);
+	return fd;
+}
+
+void *buffer_map(int fd, size_t len)
+{
+	return must(mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+}
+
+void buffer_sync(int fd, uint64_t flags)
+{
+	struct dma_buf_sync sync = { .flags = flags };
+
+	must(ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync));
+}
+
+unsigned long buffer_inode(int fd)
+{
+	struct stat st;
+
+	must(fstat(fd, &st));
+	return st.st_ino;
+}
+
+static uint32_t mix(uint64_t place, uint32_t seed)
+{
+	uint64_t x = (place + 1) * 0x9e3779b97f4a7c15ULL ^ (uint64_t)seed << 32;
+
+	x ^= x >> 29;
+	x *= 0xbf58476d1ce4e5b9ULL;
+	return x >> 32;
+}
+
+void fill(void *bytes, size_t len, uint64_t offset, uint32_t seed)
+{
+	uint8_t *p = bytes;
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		p[i] = mix((offset + i) / 4, seed) >> 8 * ((offset + i) % 4);
+}
+
+bool is_filled(const void *bytes, size_t len, uint64_t offset, uint32_t seed)
+{
+	const uint8_t *p = bytes;
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		if (p[i] != (uint8_t)(mix((offset + i) / 4, seed) >> 8 * ((offset + i) % 4)))
+			return false;
+	return true;
+}
+
+bool is_zero(const void *bytes, size_t len)
+{
+	const char *p = bytes;
+
+	return !len || (!p[0] && !memcmp(p, p + 1, len - 1));
+}
+
+bool table_line(int fd, char *line, size_t size)
+{
+	FILE *table = fopen("/sys/kernel/debug/dmaheap/buffers", "r");
+	unsigned long inode = buffer_inode(fd);
+	bool found = false;
+
+	check(table);
+	while (!found && fgets(line, size, table))
+		found = strtoul(line, NULL, 10) == inode;
+	fclose(table);
+	return found;
+}
+
+int table_length(void)
+{
+	FILE *table = fopen("/sys/kernel/debug/dmaheap/buffers", "r");
+	int lines = -1; /* the heading */
+	char line[512];
+
+	check(table);
+	while (fgets(line, sizeof(line), table))
+		lines++;
+	fclose(table);
+	return lines;
+}
+
+long long meminfo(const char *key)
+{
+	FILE *file = fopen("/proc/meminfo", "r");
+	long long kib = -1;
+	char line[256];
+
+	check(file);
+	while (fgets(line, sizeof(line), file))
+		if (!strncmp(line, key, strlen(key)) && line[strlen(key)] == ':')
+			kib = atoll(line + strlen(key) + 1);
+	fclose(file);
+	check(kib >= 0);
+	return kib * 1024;
+}
+
+long long available(void)
+{
+	FILE *file = fopen("/proc/zoneinfo", "r");
+	long long pages = 0, count;
+	char line[256];
+
+	check(file);
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, " count: %lld", &count) == 1)
+			pages += count;
+	fclose(file);
+	return meminfo("MemAvailable") + pages * sysconf(_SC_PAGESIZE);
+}
+
+bool cmdline_has(const char *word)
+{
+	FILE *file = fopen("/proc/cmdline", "r");
+	char line[4096] = "";
+
+	check(file);
+	check(fgets(line, sizeof(line), file));
+	fclose(file);
+	return strstr(line, word);
+}
+
+int module_load(const char *name)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "modprobe %s", name);
+	return system(command) ? -1 : 0;
+}
+
+int module_unload(const char *name)
+{
+	return syscall(SYS_delete_module, name, O_NONBLOCK);
+}
+
+int device_open(void)
+{
+	return must(open(DMAHEAP_TEST_NODE, O_RDWR | O_CLOEXEC));
+}
+
+int device_new(unsigned int mask_bits, unsigned int max_segment)
+{
+	struct dmaheap_test_device data = {
+		.mask_bits = mask_bits,
+		.max_segment = max_segment,
+	};
+	int device = device_open();
+
+	must(ioctl(device, DMAHEAP_TEST_DEVICE, &data));
+	return device;
+}
+
+uint32_t device_attach(int device, int fd)
+{
+	struct dmaheap_test_attach data = { .fd = fd };
+
+	must(ioctl(device, DMAHEAP_TEST_ATTACH, &data));
+	return data.id;
+}
+
+void device_detach(int device, uint32_t id)
+{
+	must(ioctl(device, DMAHEAP_TEST_DETACH, &id));
+}
+
+struct dmaheap_test_map device_map(int device, uint32_t id, uint32_t direction)
+{
+	struct dmaheap_test_map data = { .id = id, .direction = direction };
+
+	must(ioctl(device, DMAHEAP_TEST_MAP, &data));
+	return data;
+}
+
+void device_unmap(int device, uint32_t id, uint32_t direction)
+{
+	struct dmaheap_test_map data = { .id = id, .direction = direction };
+
+	must(ioctl(device, DMAHEAP_TEST_UNMAP, &data));
+}
+
+static void device_access(int device, uint32_t id, uint64_t offset, void *bytes, size_t len,
+			  bool write)
+{
+	size_t done, n;
+
+	for (done = 0; done < len; done += n) {
+		struct dmaheap_test_access data = {
+			.id = id,
+			.write = write,
+			.offset = offset + done,
+			.bytes = (uintptr_t)bytes + done,
+		};
+
+		n = len - done < MIB ? len - done : MIB;
+		data.len = n;
+		must(ioctl(device, DMAHEAP_TEST_ACCESS, &data));
+	}
+}
+
+void device_read(int device, uint32_t id, uint64_t offset, void *bytes, size_t len)
+{
+	device_access(device, id, offset, bytes, len, false);
+}
+
+void device_write(int device, uint32_t id, uint64_t offset, const void *bytes, size_t len)
+{
+	device_access(device, id, offset, (void *)bytes, len, true);
+}

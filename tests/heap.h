@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the tests do with heaps, buffers and the test device; each ends the test on failure. */
+#ifndef HEAP_H
+#define HEAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <linux/dma-buf.h>
+#include <linux/dma-heap.h>
+
+#include "../kernel/test/test.h"
+
+#define KIB 1024ULL
+#define MIB (1024 * KIB)
+
+/* The heap under test: $HEAP, or our "system", whatever its node is called here. */
+const char *heap_name(void);
+const char *heap_node(void);
+int heap_open(void);
+
+/* Allocates, and returns -1 and errno on failure. */
+int heap_try(int heap, uint64_t len);
+/* Allocates from the heap under test. */
+int heap_buffer(uint64_t len);
+
+/* Maps all of a buffer, or ends the test. */
+void *buffer_map(int fd, size_t len);
+void buffer_sync(int fd, uint64_t flags);
+unsigned long buffer_inode(int fd);
+
+/* Bytes that are different at each place, and differ by seed. */
+void fill(void *bytes, size_t len, uint64_t offset, uint32_t seed);
+bool is_filled(const void *bytes, size_t len, uint64_t offset, uint32_t seed);
+bool is_zero(const void *bytes, size_t len);
+
+/* The line of a buffer in the exporter's table; false if there is none. */
+bool table_line(int fd, char *line, size_t size);
+/* Buffers in the exporter's table. */
+int table_length(void);
+
+/* A number of /proc/meminfo, in bytes. */
+long long meminfo(const char *key);
+
+/* Memory that can be had, also what lies on the lists of single CPUs; in bytes. */
+long long available(void);
+
+/* Whether the kernel runs with a parameter. */
+bool cmdline_has(const char *word);
+
+/* Modules; returns 0, or -1 and errno. */
+int module_load(const char *name);
+int module_unload(const char *name);
+
+/* ---- the test device ---- */
+
+int device_open(void); /* an importer without a device yet */
+int device_new(unsigned int mask_bits, unsigned int max_segment);
+uint32_t device_attach(int device, int fd);
+void device_detach(int device, uint32_t id);
+struct dmaheap_test_map device_map(int device, uint32_t id, uint32_t direction);
+void device_unmap(int device, uint32_t id, uint32_t direction);
+void device_read(int device, uint32_t id, uint64_t offset, void *bytes, size_t len);
+void device_write(int device, uint32_t id, uint64_t offset, const void *bytes, size_t len);
+
+/* enum dma_data_direction */
+enum { BOTH_WAYS, TO_DEVICE, FROM_DEVICE };
+
+#endif /* HEAP_H */

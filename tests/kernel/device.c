@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The buffer as devices of all kinds see it. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "../heap.h"
+#include "../tap.h"
+
+/* Several chunks of each size: not a multiple of anything. */
+#define LEN (5 * MIB + 68 * KIB)
+#define PAGE 4096UL
+
+/* A buffer whose bytes go to a device and come back changed. */
+static void round_trip(int device, uint64_t len)
+{
+	int fd = heap_buffer(len);
+	uint32_t id = device_attach(device, fd);
+	char *bytes = buffer_map(fd, len), *seen = must((char *)malloc(len));
+
+	fill(bytes, len, 0, 1);
+	device_map(device, id, BOTH_WAYS);
+	device_read(device, id, 0, seen, len);
+	check(is_filled(seen, len, 0, 1));
+	fill(seen, len, 0, 2);
+	device_write(device, id, 0, seen, len);
+	device_unmap(device, id, BOTH_WAYS);
+	check(is_filled(bytes, len, 0, 2));
+	device_detach(device, id);
+	munmap(bytes, len);
+	close(fd);
+	free(seen);
+}
+
+static void unlimited(void)
+{
+	round_trip(device_new(64, 0), LEN);
+}
+
+static void one_page(void)
+{
+	round_trip(device_new(64, 0), 1);
+}
+
+static void segments(void)
+{
+	static const unsigned int limits[] = { 4096, 8191, 65536, 100000, MIB, 0xffffffff };
+	unsigned int i;
+
+	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		int device = device_new(64, limits[i]), fd = heap_buffer(LEN);
+		uint32_t id = device_attach(device, fd);
+		struct dmaheap_test_map map = device_map(device, id, BOTH_WAYS);
+
+		check(map.longest <= limits[i]);
+		check(map.longest >= PAGE && map.longest % PAGE == 0);
+		device_unmap(device, id, BOTH_WAYS);
+		round_trip(device, LEN);
+		close(device);
+	}
+}
+
+/* Chunks that the device can take whole stay whole. */
+static void segments_whole(void)
+{
+	int device = device_new(64, 0xffffffff), fd = heap_buffer(8 * MIB);
+	struct dmaheap_test_map map = device_map(device, device_attach(device, fd), BOTH_WAYS);
+
+	if (cmdline_has("swiotlb=force"))
+		tap_skip("a bounce buffer holds no more than 256 KiB in one piece");
+	check_equal(map.longest, 2 * MIB);
+	check_equal(map.segments, 4);
+}
+
+static void boundary(void)
+{
+	static const uint64_t masks[] = { 0xffff, 0xfffff, 0x1fff };
+	unsigned int i;
+
+	for (i = 0; i < sizeof(masks) / sizeof(masks[0]); i++) {
+		struct dmaheap_test_device data = {
+			.mask_bits = 64,
+			.max_segment = 0xfffff000,
+			.boundary = masks[i],
+		};
+		int device = device_open(), fd = heap_buffer(LEN);
+
+		must(ioctl(device, DMAHEAP_TEST_DEVICE, &data));
+		check_equal(device_map(device, device_attach(device, fd), BOTH_WAYS).crossings,
+			    0);
+		round_trip(device, LEN);
+		close(fd);
+	}
+}
+
+static void segments_too_small(void)
+{
+	int device = device_new(64, 2048);
+	struct dmaheap_test_map map = { .id = device_attach(device, heap_buffer(LEN)) };
+
+	check_errno(ioctl(device, DMAHEAP_TEST_MAP, &map), EINVAL);
+}
+
+static void mask_of_32_bits(void)
+{
+	/* So much that some of it lies above 4 GiB where there is memory above it. */
+	const uint64_t len = 24 * MIB;
+	int device = device_new(32, 0), fd = heap_buffer(len);
+	struct dmaheap_test_map map = device_map(device, device_attach(device, fd), BOTH_WAYS);
+
+	check(map.first < 1ULL << 32);
+	close(device);
+	close(fd);
+	round_trip(device_new(32, 0), len);
+}
+
+/* Whether the test above has tested anything. */
+static void memory_above_4g(void)
+{
+	int device = device_new(64, 0), fd = heap_buffer(24 * MIB);
+	struct dmaheap_test_map map = device_map(device, device_attach(device, fd), BOTH_WAYS);
+
+	if (cmdline_has("swiotlb=force") || meminfo("MemTotal") < 4096 * (long long)MIB)
+		tap_skip("this machine's memory ends below 4 GiB, or is bounced");
+	check(map.first >= 1ULL << 32);
+}
+
+static void mask_of_24_bits(void)
+{
+	struct dmaheap_test_device data = { .mask_bits = 24 };
+	struct dmaheap_test_map map = {};
+	int device = device_open();
+
+	if (ioctl(device, DMAHEAP_TEST_DEVICE, &data))
+		tap_skip("no device here can have a mask of 24 bits");
+	map.id = device_attach(device, heap_buffer(LEN));
+	check_errno(ioctl(device, DMAHEAP_TEST_MAP, &map), EIO);
+	/* And once more: nothing is left of the first try. */
+	check_errno(ioctl(device, DMAHEAP_TEST_MAP, &map), EIO);
+	device_detach(device, map.id);
+}
+
+static void buffer_of_32_mib(void)
+{
+	round_trip(device_new(64, 0), 32 * MIB);
+}
+
+static void mapping_kept(void)
+{
+	int device = device_new(64, 0), fd = heap_buffer(LEN);
+	uint32_t id = device_attach(device, fd);
+	struct dmaheap_test_map first = device_map(device, id, TO_DEVICE), again;
+
+	device_unmap(device, id, TO_DEVICE);
+	again = device_map(device, id, FROM_DEVICE);
+	check_equal(again.table, first.table);
+	check_equal(again.first, first.first);
+	device_unmap(device, id, FROM_DEVICE);
+}
+
+static void mapped_twice(void)
+{
+	int device = device_new(64, 0), fd = heap_buffer(LEN);
+	uint32_t id = device_attach(device, fd);
+	char byte = 0, *bytes = buffer_map(fd, LEN);
+
+	device_map(device, id, TO_DEVICE);
+	device_map(device, id, BOTH_WAYS);
+	device_unmap(device, id, TO_DEVICE);
+	byte = 7;
+	device_write(device, id, LEN - 1, &byte, 1);
+	device_unmap(device, id, BOTH_WAYS);
+	check_equal(bytes[LEN - 1], 7);
+}
+
+static void two_devices(void)
+{
+	int one = device_new(64, 0), other = device_new(32, 65536), fd = heap_buffer(LEN);
+	uint32_t id1 = device_attach(one, fd), id2 = device_attach(other, fd);
+	char *bytes = must((char *)malloc(LEN));
+	unsigned int round;
+
+	for (round = 0; round < 3; round++) {
+		fill(bytes, LEN, 0, round);
+		device_map(one, id1, FROM_DEVICE);
+		device_write(one, id1, 0, bytes, LEN);
+		device_unmap(one, id1, FROM_DEVICE);
+		device_map(other, id2, BOTH_WAYS);
+		device_read(other, id2, 0, bytes, LEN);
+		check(is_filled(bytes, LEN, 0, round));
+		fill(bytes, LEN, 0, 100 + round);
+		device_write(other, id2, 0, bytes, LEN);
+		device_unmap(other, id2, BOTH_WAYS);
+		device_map(one, id1, TO_DEVICE);
+		device_read(one, id1, 0, bytes, LEN);
+		check(is_filled(bytes, LEN, 0, 100 + round));
+		device_unmap(one, id1, TO_DEVICE);
+	}
+}
+
+/* A device that writes only in part leaves the rest as the CPU wrote it. */
+static void partial_write(void)
+{
+	int device = device_new(64, 0), fd = heap_buffer(LEN);
+	uint32_t id = device_attach(device, fd);
+	char part[1000], *bytes = buffer_map(fd, LEN);
+
+	fill(bytes, LEN, 0, 1);
+	memset(part, 0, sizeof(part));
+	device_map(device, id, FROM_DEVICE);
+	device_write(device, id, MIB + 123, part, sizeof(part));
+	device_unmap(device, id, FROM_DEVICE);
+	check(is_filled(bytes, MIB + 123, 0, 1));
+	check(is_zero(bytes + MIB + 123, sizeof(part)));
+	check(is_filled(bytes + MIB + 1123, LEN - MIB - 1123, MIB + 1123, 1));
+}
+
+/*
+ * An importer that holds its mapping for good, as a display does: the CPU's brackets alone
+ * carry the bytes.  Where devices are bounced, the bytes before the bracket's end show that
+ * this test would see a sync that is missing.
+ */
+static void held_mapping(void)
+{
+	int device = device_new(64, 0), fd = heap_buffer(LEN);
+	uint32_t id = device_attach(device, fd);
+	char *bytes = buffer_map(fd, LEN), *seen = must((char *)malloc(LEN));
+	unsigned int round;
+
+	device_map(device, id, BOTH_WAYS);
+	for (round = 0; round < 3; round++) {
+		buffer_sync(fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW);
+		fill(bytes, LEN, 0, round);
+		if (cmdline_has("swiotlb=force")) {
+			device_read(device, id, 0, seen, LEN);
+			check(!is_filled(seen, LEN, 0, round));
+		}
+		buffer_sync(fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW);
+		device_read(device, id, 0, seen, LEN);
+		check(is_filled(seen, LEN, 0, round));
+
+		fill(seen, LEN, 0, 100 + round);
+		device_write(device, id, 0, seen, LEN);
+		if (cmdline_has("swiotlb=force"))
+			check(!is_filled(bytes, LEN, 0, 100 + round));
+		buffer_sync(fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ);
+		check(is_filled(bytes, LEN, 0, 100 + round));
+		buffer_sync(fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ);
+	}
+	device_unmap(device, id, BOTH_WAYS);
+}
+
+/* The end of an access by which the CPU only read must not undo what the device wrote. */
+static void reading_keeps_device_bytes(void)
+{
+	int device = device_new(64, 0), fd = heap_buffer(LEN);
+	uint32_t id = device_attach(device, fd);
+	char *bytes = buffer_map(fd, LEN), *seen = must((char *)malloc(LEN));
+
+	device_map(device, id, BOTH_WAYS);
+	buffer_sync(fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ);
+	check(is_zero(bytes, LEN));
+	fill(seen, LEN, 0, 1);
+	device_write(device, id, 0, seen, LEN);
+	buffer_sync(fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ);
+	device_read(device, id, 0, seen, LEN);
+	check(is_filled(seen, LEN, 0, 1));
+}
+
+static void detached_while_mapped(void)
+{
+	int device = device_new(64, 0), fd = heap_buffer(LEN);
+	uint32_t id = device_attach(device, fd);
+
+	device_map(device, id, BOTH_WAYS);
+	close(device); /* unmaps, detaches and destroys the device */
+	round_trip(device_new(64, 0), LEN);
+}
+
+static void attached_holds(void)
+{
+	int device = device_new(64, 0), fd = heap_buffer(LEN), buffers = table_length();
+	uint32_t id = device_attach(device, fd);
+	char line[512];
+
+	check(table_line(fd, line, sizeof(line)));
+	check(strstr(line, "dmaheap-test"));
+	close(fd);
+	check_equal(table_length(), buffers);
+	device_detach(device, id);
+	check_equal(table_length(), buffers - 1);
+}
+
+static void noncoherent(void)
+{
+	struct dmaheap_test_device data = {
+		.mask_bits = 64,
+		.coherency = DMAHEAP_TEST_NONCOHERENT,
+	};
+	int device = device_open();
+
+	if (ioctl(device, DMAHEAP_TEST_DEVICE, &data)) {
+		check_equal(errno, EOPNOTSUPP);
+		tap_skip("all devices snoop the caches on this architecture");
+	}
+	round_trip(device, LEN);
+}
+
+static const struct test tests[] = {
+	TEST(unlimited, "a device without limits reads and writes the CPU's bytes"),
+	TEST(one_page, "a buffer of one page"),
+	TEST(segments, "no segment is longer than the device can take"),
+	TEST(segments_whole, "chunks of 2 MiB stay whole where the device can take them"),
+	TEST(boundary, "no segment crosses the device's boundary"),
+	TEST(segments_too_small, "segments of less than a page are EINVAL"),
+	TEST(mask_of_32_bits, "a device of 32 bits gets addresses of 32 bits"),
+	TEST(memory_above_4g, "memory above 4 GiB was there to be bounced"),
+	TEST(mask_of_24_bits, "a device that cannot reach the memory gets EIO, no splat"),
+	TEST(buffer_of_32_mib, "a buffer of 32 MiB maps, also behind bounce buffers"),
+	TEST(mapping_kept, "a mapping is kept until detach, for all directions"),
+	TEST(mapped_twice, "an attachment can be mapped twice at a time"),
+	TEST(two_devices, "two devices read each other's bytes"),
+	TEST(partial_write, "a device that writes a part leaves the rest"),
+	TEST(held_mapping, "CPU access brackets work under a mapping that is held"),
+	TEST(reading_keeps_device_bytes, "an access that only reads undoes no device's bytes"),
+	TEST(detached_while_mapped, "a device that goes away while mapped"),
+	TEST(attached_holds, "an attachment holds the buffer, and is in the table"),
+	TEST(noncoherent, "a device that does not snoop"),
+};
+TAP_MAIN(tests)

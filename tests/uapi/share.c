@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A buffer in other hands: another process, another driver. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <drm.h>
+
+#include "../heap.h"
+#include "../tap.h"
+
+#define LEN (3 * MIB)
+
+static void send_fd(int socket, int fd)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {};
+	struct iovec byte = { "!", 1 };
+	struct msghdr message = {
+		.msg_iov = &byte,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+
+	control.header.cmsg_level = SOL_SOCKET;
+	control.header.cmsg_type = SCM_RIGHTS;
+	control.header.cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(&control.header), &fd, sizeof(int));
+	must(sendmsg(socket, &message, 0));
+}
+
+static int receive_fd(int socket)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {};
+	char dot;
+	struct iovec byte = { &dot, 1 };
+	struct msghdr message = {
+		.msg_iov = &byte,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	int fd;
+
+	must(recvmsg(socket, &message, 0));
+	memcpy(&fd, CMSG_DATA(&control.header), sizeof(int));
+	return fd;
+}
+
+static void other_process(void)
+{
+	int sockets[2], fd, status;
+	char *bytes;
+
+	must(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets));
+	if (!must(fork())) { /* before there is a buffer: it inherits none */
+		fd = receive_fd(sockets[1]);
+		bytes = buffer_map(fd, LEN);
+		check(is_filled(bytes, LEN, 0, 1));
+		fill(bytes, LEN, 0, 2);
+		_exit(0);
+	}
+	fd = heap_buffer(LEN);
+	bytes = buffer_map(fd, LEN);
+	fill(bytes, LEN, 0, 1);
+	send_fd(sockets[0], fd);
+	must(wait(&status));
+	check_equal(status, 0);
+	check(is_filled(bytes, LEN, 0, 2));
+}
+
+static void in_flight(void)
+{
+	int sockets[2], fd = heap_buffer(LEN), buffers = table_length();
+
+	must(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets));
+	fill(buffer_map(fd, LEN), LEN, 0, 3);
+	send_fd(sockets[0], fd);
+	close(fd);
+	check_equal(table_length(), buffers); /* the socket holds it */
+	fd = receive_fd(sockets[1]);
+	check(is_filled(buffer_map(fd, LEN), LEN, 0, 3));
+}
+
+static int open_vgem(void)
+{
+	int number, fd;
+
+	for (number = 0; number < 8; number++) {
+		char path[64], name[8] = "";
+		struct drm_version version = { .name_len = sizeof(name) - 1, .name = name };
+
+		snprintf(path, sizeof(path), "/dev/dri/card%d", number);
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		if (fd >= 0 && !ioctl(fd, DRM_IOCTL_VERSION, &version) &&
+		    !strcmp(name, "vgem"))
+			return fd;
+	}
+	tap_skip("no vgem on this kernel");
+}
+
+static void vgem(void)
+{
+	int drm = open_vgem(), fd = heap_buffer(LEN);
+	struct drm_prime_handle prime = { .fd = fd };
+	struct drm_gem_close gem = {};
+	char line[512];
+
+	must(ioctl(drm, DRM_IOCTL_PRIME_FD_TO_HANDLE, &prime));
+	check(table_line(fd, line, sizeof(line)));
+	check(strstr(line, "vgem"));
+	gem.handle = prime.handle;
+
+	/* What vgem gives out for its handle is our buffer, not a copy. */
+	prime.fd = -1;
+	prime.flags = O_RDWR;
+	must(ioctl(drm, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime));
+	check_equal(buffer_inode(prime.fd), buffer_inode(fd));
+	close(prime.fd);
+
+	must(ioctl(drm, DRM_IOCTL_GEM_CLOSE, &gem));
+	check(table_line(fd, line, sizeof(line)));
+	check(!strstr(line, "vgem"));
+}
+
+static void vgem_holds(void)
+{
+	int drm = open_vgem(), fd = heap_buffer(LEN), buffers = table_length();
+	struct drm_prime_handle prime = { .fd = fd };
+
+	must(ioctl(drm, DRM_IOCTL_PRIME_FD_TO_HANDLE, &prime));
+	close(fd);
+	check_equal(table_length(), buffers);
+	close(drm);
+	check_equal(table_length(), buffers - 1);
+}
+
+static const struct test tests[] = {
+	TEST(other_process, "two processes share a buffer sent by SCM_RIGHTS"),
+	TEST(in_flight, "a buffer in a socket lives, and arrives with its bytes"),
+	TEST(vgem, "vgem imports a buffer, gives the same one out, and lets it go"),
+	TEST(vgem_holds, "a buffer lives as long as vgem holds it"),
+};
+TAP_MAIN(tests)
