@@ -4,6 +4,7 @@
 #define _DMAHEAP_CORE_H
 
 #include <linux/cdev.h>
+#include <linux/cleanup.h>
 #include <linux/device.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-direction.h>

@@ -4,6 +4,7 @@
  *
  * For tests only: it lets root read and write DMA buffers by their device addresses.
  */
+#include <linux/cleanup.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-direct.h>
 #include <linux/dma-heap.h>
