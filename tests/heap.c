@@ -165,6 +165,20 @@ long long available(void)
 	return meminfo("MemAvailable") + pages * sysconf(_SC_PAGESIZE);
 }
 
+long long pages_given_out(void)
+{
+	FILE *file = fopen("/proc/vmstat", "r");
+	long long pages = 0, count;
+	char line[256];
+
+	check(file);
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "pgalloc_%*s %lld", &count) == 1)
+			pages += count;
+	fclose(file);
+	return pages;
+}
+
 bool cmdline_has(const char *word)
 {
 	FILE *file = fopen("/proc/cmdline", "r");

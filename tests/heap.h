@@ -47,6 +47,9 @@ long long meminfo(const char *key);
 /* Memory that can be had, also what lies on the lists of single CPUs; in bytes. */
 long long available(void);
 
+/* Pages that the kernel has given out since it started. */
+long long pages_given_out(void);
+
 /* Whether the kernel runs with a parameter. */
 bool cmdline_has(const char *word);
 

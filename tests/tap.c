@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -77,7 +78,10 @@ static int run_child(const struct test *test)
 	}
 	if (child < 0 || waitpid(child, &status, 0) != child)
 		return -1;
-	kill(-child, SIGKILL); /* what it has started */
+	/* What it has started goes with it, before the next one looks around. */
+	kill(-child, SIGKILL);
+	while (waitpid(-1, NULL, 0) > 0)
+		;
 	return status;
 }
 
@@ -106,6 +110,7 @@ int tap_run(const char *program, const struct test *tests, size_t nr)
 	reason = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (reason == MAP_FAILED)
 		return 1;
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	printf("1..%zu\n", nr);
 	for (i = 0; i < nr; i++) {
 		mark(name, tests[i].name);

@@ -3,12 +3,16 @@
  * A buffer: memory from a heap with a dma-buf around it.
  */
 #include <linux/dma-buf.h>
+#include <linux/dma-resv.h>
 #include <linux/iosys-map.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
 #include "core.h"
+
+/* For arrays as large as a caller makes them: they may fail, and kill nobody. */
+#define GFP_META (GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
 /* Makes room for one more chunk. */
 static int buffer_grow(struct dma_heap_buffer *buffer)
@@ -18,7 +22,7 @@ static int buffer_grow(struct dma_heap_buffer *buffer)
 
 	if (buffer->nr_chunks < buffer->max_chunks)
 		return 0;
-	chunks = kvmalloc_array(max, sizeof(*chunks), GFP_KERNEL);
+	chunks = kvmalloc_array(max, sizeof(*chunks), GFP_META);
 	if (!chunks)
 		return -ENOMEM;
 	if (buffer->nr_chunks)
@@ -37,8 +41,13 @@ static size_t buffer_filled(const struct dma_heap_buffer *buffer)
 /**
  * dma_heap_buffer_add - give memory to a buffer that is being populated
  * @buffer:	the buffer
- * @phys:	physical address, page-aligned
+ * @phys:	physical address of memory with struct page, page-aligned
  * @len:	bytes, whole pages, at most dma_heap_buffer_missing()
+ *
+ * Each page must be counted by itself or, for larger orders, be part of a compound page
+ * (__GFP_COMP): mappings take references.  By one of these somebody may still hold a page
+ * when it comes back by &dma_heap_buffer_ops.free, which therefore drops a reference
+ * (__free_pages(), put_page()) and does not reuse the page by itself.
  *
  * Context: within &dma_heap_buffer_ops.populate; may sleep.
  * Return: 0, and the memory is the buffer's: it comes back by &dma_heap_buffer_ops.free.
@@ -49,7 +58,8 @@ int dma_heap_buffer_add(struct dma_heap_buffer *buffer, phys_addr_t phys, size_t
 	size_t filled = buffer_filled(buffer);
 	int err;
 
-	if (WARN_ON_ONCE(!len || !PAGE_ALIGNED(phys | len) || len > buffer->size - filled))
+	if (WARN_ON_ONCE(!len || !PAGE_ALIGNED(phys | len) || len > buffer->size - filled ||
+			 !pfn_valid(PHYS_PFN(phys))))
 		return -EINVAL;
 	err = buffer_grow(buffer);
 	if (err)
@@ -149,10 +159,25 @@ static void buffer_destroy(struct dma_heap_buffer *buffer)
 	kfree(buffer);
 }
 
+/*
+ * Who passes a buffer on by fences ends its access by a fence that signals: only then are
+ * its bytes there to be synchronised.  The dma-buf layer waits, too, but after this call.
+ */
+static long wait_for_devices(struct dma_buf *dmabuf, enum dma_data_direction dir)
+{
+	bool write = dir != DMA_FROM_DEVICE;
+
+	return dma_resv_wait_timeout(dmabuf->resv, dma_resv_usage_rw(write), true,
+				     MAX_SCHEDULE_TIMEOUT);
+}
+
 static int buffer_begin_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction dir)
 {
 	struct dma_heap_buffer *buffer = dmabuf->priv;
+	long err = wait_for_devices(dmabuf, dir);
 
+	if (err < 0)
+		return err;
 	guard(mutex)(&buffer->lock);
 	dmaheap_begin_cpu(buffer, dir);
 	return 0;
@@ -170,7 +195,7 @@ static int buffer_end_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction
 static void *map_pages(struct dma_heap_buffer *buffer)
 {
 	unsigned long i, nr_pages = buffer->size >> PAGE_SHIFT;
-	struct page **pages = kvmalloc_array(nr_pages, sizeof(*pages), GFP_KERNEL);
+	struct page **pages = kvmalloc_array(nr_pages, sizeof(*pages), GFP_META);
 	void *vaddr;
 
 	if (!pages)
@@ -256,7 +281,7 @@ static int buffer_populate(struct dma_heap_buffer *buffer)
  * and holds the heap and the heap's module until it dies.
  *
  * Context: process context, may sleep.
- * Return: the dma-buf or an ERR_PTR(): -ENOMEM, -EINTR, or what @ops->populate said;
+ * Return: the dma-buf or an ERR_PTR(): -ENOMEM, -ENFILE, or what @ops->populate said;
  * then all that had been added was freed.
  */
 struct dma_buf *dma_heap_buffer_export(struct dma_heap *heap,

@@ -5,6 +5,7 @@
 #include <linux/debugfs.h>
 #include <linux/dma-buf.h>
 #include <linux/seq_file.h>
+#include <linux/string_helpers.h>
 #include <uapi/linux/dma-buf.h>
 
 #include "core.h"
@@ -26,14 +27,14 @@ void dmaheap_debugfs_del(struct dma_heap_buffer *buffer)
 	list_del(&buffer->link);
 }
 
-/* A word for a table that is split at blanks. */
+/* A word for a table that is split at blanks, and that root reads on a terminal. */
 static void show_word(struct seq_file *file, const char *word)
 {
 	seq_putc(file, ' ');
 	if (!word || !*word)
 		seq_putc(file, '-');
 	else
-		seq_escape(file, word, " \t\n\\");
+		seq_escape_str(file, word, ESCAPE_OCTAL | ESCAPE_NAP | ESCAPE_APPEND, " \\");
 }
 
 static void show_buffer(struct seq_file *file, struct dma_heap_buffer *buffer)

@@ -103,7 +103,7 @@ static int heap_publish(struct dma_heap *heap)
 static void heap_revoke(struct dma_heap *heap)
 {
 	guard(rwsem_write)(&heap->lock);
-	heap->ops = NULL;
+	WRITE_ONCE(heap->ops, NULL);
 }
 
 /**
@@ -248,6 +248,24 @@ int dmaheap_check_request(u64 len, u32 fd_flags, u64 heap_flags)
 	return 0;
 }
 
+static struct dma_buf *allocate_locked(struct dma_heap *heap, size_t len, u32 fd_flags,
+				       u64 heap_flags)
+{
+	struct dma_buf *dmabuf;
+
+	lockdep_assert_held_read(&heap->lock);
+	if (!heap->ops)
+		return ERR_PTR(-ENODEV);
+	dmabuf = heap->ops->allocate(heap, len, fd_flags, heap_flags);
+	/*
+	 * Nothing holds the heap's module yet but a removal that waits for our lock.  Of one
+	 * that is about to go, dma_buf_export() says -ENOENT.
+	 */
+	if (dmabuf == ERR_PTR(-ENOENT))
+		return ERR_PTR(-ENODEV);
+	return dmabuf;
+}
+
 /**
  * dma_heap_buffer_alloc - allocate a buffer from a heap, for a driver
  * @heap:	the heap, by dma_heap_find_by_name()
@@ -262,12 +280,13 @@ int dmaheap_check_request(u64 len, u32 fd_flags, u64 heap_flags)
  * Context: process context, may sleep.
  * Return: a zeroed dma-buf, to be dropped by dma_buf_put(), or an ERR_PTR(): -EINVAL
  * when @len is 0 or cannot be rounded up, or a flag is unknown; -ENODEV when the heap
- * was removed; -EINTR when a fatal signal came; -ENOMEM.
+ * was removed or its module is being unloaded; -EINTR when a fatal signal came; -ENFILE
+ * when the system has too many open files; -ENOMEM.
  */
 struct dma_buf *dma_heap_buffer_alloc(struct dma_heap *heap, size_t len, u32 fd_flags,
 				      u64 heap_flags)
 {
-	struct dma_buf *dmabuf = ERR_PTR(-ENODEV);
+	struct dma_buf *dmabuf;
 	int err = dmaheap_check_request(len, fd_flags, heap_flags);
 
 	if (err)
@@ -276,8 +295,7 @@ struct dma_buf *dma_heap_buffer_alloc(struct dma_heap *heap, size_t len, u32 fd_
 	err = down_read_killable(&heap->lock);
 	if (err)
 		return ERR_PTR(err);
-	if (heap->ops)
-		dmabuf = heap->ops->allocate(heap, PAGE_ALIGN(len), fd_flags, heap_flags);
+	dmabuf = allocate_locked(heap, PAGE_ALIGN(len), fd_flags, heap_flags);
 	up_read(&heap->lock);
 	return dmabuf;
 }

@@ -7,6 +7,7 @@
  * by making and unmaking the mapping.
  */
 #include <linux/dma-buf.h>
+#include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
 #include <linux/iommu.h>
 #include <linux/mm.h>
@@ -43,11 +44,12 @@ static size_t next_segment(const struct dma_heap_buffer *buffer, size_t offset,
 	return min(len - 1, room) + 1;
 }
 
+/* Whether something stands between the device's addresses and physical ones. */
 static bool is_translated(struct device *dev)
 {
 	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
 
-	return domain && domain->type != IOMMU_DOMAIN_IDENTITY;
+	return get_dma_ops(dev) || (domain && domain->type != IOMMU_DOMAIN_IDENTITY);
 }
 
 /*
@@ -69,6 +71,8 @@ static int check_reachable(struct dma_heap_buffer *buffer, struct device *dev,
 	phys_addr_t phys;
 	size_t offset, len;
 
+	if (!dev->dma_mask)
+		return -EIO;
 	if (!dma_addressing_limited(dev) || is_translated(dev))
 		return 0;
 	for (offset = 0; offset < buffer->size; offset += len) {

@@ -56,7 +56,8 @@ static vm_fault_t mmap_fault(struct vm_fault *vmf)
 	unsigned long last = min(vma->vm_end - 1, table + PMD_SIZE - 1);
 	int err = insert_range(vma, max(vma->vm_start, table), last + 1);
 
-	return err ? vmf_error(err) : VM_FAULT_NOPAGE;
+	/* -EFAULT: the page table was taken away meanwhile; the access faults again. */
+	return err && err != -EFAULT ? vmf_error(err) : VM_FAULT_NOPAGE;
 }
 
 static const struct vm_operations_struct mmap_vm_ops = {

@@ -104,8 +104,8 @@ static int node_open(struct inode *inode, struct file *file)
 {
 	struct dma_heap *heap = container_of(inode->i_cdev, struct dma_heap, cdev);
 
-	guard(rwsem_read)(&heap->lock);
-	if (!heap->ops)
+	/* Only to say it early: each call asks again, under the lock. */
+	if (!READ_ONCE(heap->ops))
 		return -ENODEV;
 	get_device(&heap->dev);
 	file->private_data = heap;

@@ -177,6 +177,67 @@ static void mapped_twice(void)
 	check_equal(bytes[LEN - 1], 7);
 }
 
+/* A second map of an attachment whose device has written meanwhile. */
+static void mapped_again(void)
+{
+	int device = device_new(64, 0), fd = heap_buffer(LEN);
+	uint32_t id = device_attach(device, fd);
+	char byte = 7, *bytes = buffer_map(fd, LEN);
+
+	device_map(device, id, FROM_DEVICE);
+	device_write(device, id, LEN - 1, &byte, 1);
+	device_map(device, id, BOTH_WAYS);
+	byte = 0;
+	device_read(device, id, LEN - 1, &byte, 1);
+	check_equal(byte, 7);
+	device_unmap(device, id, BOTH_WAYS);
+	device_unmap(device, id, FROM_DEVICE);
+	check_equal(bytes[LEN - 1], 7);
+}
+
+/*
+ * A display that holds its mapping, for both ways as PRIME imports do, and a camera that
+ * maps for each frame, or holds its mapping, too.
+ */
+static void beside_a_display(bool camera_holds)
+{
+	int camera = device_new(64, 0), display = device_new(64, 0), fd = heap_buffer(LEN);
+	uint32_t shown = device_attach(display, fd), id = device_attach(camera, fd), frame;
+	char *bytes = must((char *)malloc(LEN)), *mapped = buffer_map(fd, LEN);
+
+	if (!camera_holds)
+		device_map(display, shown, BOTH_WAYS);
+	else
+		device_map(camera, id, FROM_DEVICE);
+	for (frame = 0; frame < 3; frame++) {
+		fill(bytes, LEN, 0, frame);
+		if (!camera_holds)
+			device_map(camera, id, FROM_DEVICE);
+		device_write(camera, id, 0, bytes, LEN);
+		if (!camera_holds)
+			device_unmap(camera, id, FROM_DEVICE);
+		else
+			device_map(display, shown, TO_DEVICE);
+		device_read(display, shown, 0, bytes, LEN);
+		check(is_filled(bytes, LEN, 0, frame));
+		if (camera_holds)
+			device_unmap(display, shown, TO_DEVICE);
+		buffer_sync(fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ);
+		check(is_filled(mapped, LEN, 0, frame));
+		buffer_sync(fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ);
+	}
+}
+
+static void display_holds(void)
+{
+	beside_a_display(false);
+}
+
+static void camera_holds(void)
+{
+	beside_a_display(true);
+}
+
 static void two_devices(void)
 {
 	int one = device_new(64, 0), other = device_new(32, 65536), fd = heap_buffer(LEN);
@@ -323,6 +384,9 @@ static const struct test tests[] = {
 	TEST(buffer_of_32_mib, "a buffer of 32 MiB maps, also behind bounce buffers"),
 	TEST(mapping_kept, "a mapping is kept until detach, for all directions"),
 	TEST(mapped_twice, "an attachment can be mapped twice at a time"),
+	TEST(mapped_again, "a second map keeps what the device has written since the first"),
+	TEST(display_holds, "a display that holds its mapping sees a camera's frames"),
+	TEST(camera_holds, "a display sees the frames of a camera that holds its mapping"),
 	TEST(two_devices, "two devices read each other's bytes"),
 	TEST(partial_write, "a device that writes a part leaves the rest"),
 	TEST(held_mapping, "CPU access brackets work under a mapping that is held"),

@@ -101,15 +101,28 @@ static void length_overflow(void)
 static void length_huge(void)
 {
 	uint64_t half = meminfo("MemTotal") / 2;
-	long long before = meminfo("MemAvailable");
+	long long before = pages_given_out();
 
 	check_errno(alloc_len(UINT64_MAX - page + 1), ENOMEM);
 	check_errno(alloc_len(1ULL << 63), ENOMEM);
 	check_errno(alloc_len((1ULL << 63) - page), ENOMEM);
 	check_errno(alloc_len(4 * half), ENOMEM);
 	check_errno(alloc_len(half + MIB), ENOMEM);
-	/* Refused before it hurts: nobody's memory was pushed out for it. */
-	check(meminfo("MemAvailable") > before - 16 * (long long)MIB);
+	/* Refused before anything was taken. */
+	check(pages_given_out() < before + 4096);
+}
+
+/* Less than half of memory, but more than there is just now. */
+static void length_too_large_now(void)
+{
+	const size_t theirs = available() - meminfo("MemTotal") / 4;
+	char *bytes = must(mmap(NULL, theirs, PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0));
+	long long before = pages_given_out();
+
+	check_errno(alloc_len(meminfo("MemTotal") / 5 * 2), ENOMEM);
+	check(pages_given_out() < before + 4096);
+	munmap(bytes, theirs);
 }
 
 static void fd_not_zero(void)
@@ -153,10 +166,10 @@ static void heap_flags_unknown(void)
 
 static void access_mode(void)
 {
-	static const int modes[] = { O_RDONLY, O_WRONLY, O_RDWR };
+	static const int modes[] = { O_RDONLY, O_WRONLY, O_RDWR, O_ACCMODE };
 	unsigned int i;
 
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < 4; i++) {
 		struct dma_heap_allocation_data data = {
 			.len = page,
 			.fd_flags = modes[i],
@@ -355,7 +368,7 @@ static void listed(void)
 	unsigned long inode, size;
 	struct stat st;
 
-	must(ioctl(fd, DMA_BUF_SET_NAME, "my frame"));
+	must(ioctl(fd, DMA_BUF_SET_NAME, "my\033 frame\\"));
 	check(table_line(fd, line, sizeof(line)));
 	check_equal(sscanf(line, "%lu %lu %63s %63s %d %63s", &inode, &size, heap, name, &pid,
 			   command),
@@ -363,7 +376,7 @@ static void listed(void)
 	check_equal(inode, buffer_inode(fd));
 	check_equal(size, 3 * page);
 	check(!strcmp(heap, heap_name()));
-	check(!strcmp(name, "my\\040frame"));
+	check(!strcmp(name, "my\\033\\040frame\\134"));
 	check_equal(pid, getpid());
 	check(!strcmp(command, "abi"));
 	close(fd);
@@ -380,6 +393,7 @@ static const struct test tests[] = {
 	TEST(length_zero, "length 0 is EINVAL"),
 	TEST(length_overflow, "a length that cannot be rounded up is EINVAL"),
 	TEST(length_huge, "more than half of memory is ENOMEM at once, up to 2^64 - page"),
+	TEST(length_too_large_now, "more than is available is ENOMEM before it hurts"),
 	TEST(fd_not_zero, "fd must be 0"),
 	TEST(fd_flags_unknown, "each unknown bit of fd_flags is EINVAL"),
 	TEST(heap_flags_unknown, "each bit of heap_flags is EINVAL"),

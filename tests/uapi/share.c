@@ -146,10 +146,60 @@ static void vgem_holds(void)
 	check_equal(table_length(), buffers - 1);
 }
 
+/* vgem's interface for tests: a fence on an object, and its end. */
+struct vgem_fence_attach {
+	uint32_t handle, flags, fence, pad;
+};
+
+struct vgem_fence_signal {
+	uint32_t fence, flags;
+};
+
+#define VGEM_FENCE_WRITE 1
+#define VGEM_FENCE_ATTACH DRM_IOWR(DRM_COMMAND_BASE + 1, struct vgem_fence_attach)
+#define VGEM_FENCE_SIGNAL DRM_IOW(DRM_COMMAND_BASE + 2, struct vgem_fence_signal)
+
+/*
+ * A device that has been given a job, whose end is a fence, writes while the CPU already
+ * waits for its bytes.
+ */
+static void fenced(void)
+{
+	int drm = open_vgem(), fd = heap_buffer(LEN), device = device_new(64, 0), status;
+	uint32_t id;
+	struct drm_prime_handle prime = { .fd = fd };
+	struct vgem_fence_attach attach = { .flags = VGEM_FENCE_WRITE };
+	struct vgem_fence_signal signal = {};
+	char byte = 9, *bytes = buffer_map(fd, LEN);
+
+	must(ioctl(drm, DRM_IOCTL_PRIME_FD_TO_HANDLE, &prime));
+	/*
+	 * After vgem, which holds a mapping for writing, too: of two such behind bounce
+	 * buffers the later one's bytes are taken.
+	 */
+	id = device_attach(device, fd);
+	attach.handle = prime.handle;
+	must(ioctl(drm, VGEM_FENCE_ATTACH, &attach));
+	device_map(device, id, FROM_DEVICE);
+	if (!must(fork())) {
+		usleep(300000);
+		device_write(device, id, LEN / 2, &byte, 1);
+		signal.fence = attach.fence;
+		must(ioctl(drm, VGEM_FENCE_SIGNAL, &signal));
+		_exit(0);
+	}
+	buffer_sync(fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ);
+	check_equal(bytes[LEN / 2], 9);
+	buffer_sync(fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ);
+	must(wait(&status));
+	check_equal(status, 0);
+}
+
 static const struct test tests[] = {
 	TEST(other_process, "two processes share a buffer sent by SCM_RIGHTS"),
 	TEST(in_flight, "a buffer in a socket lives, and arrives with its bytes"),
 	TEST(vgem, "vgem imports a buffer, gives the same one out, and lets it go"),
 	TEST(vgem_holds, "a buffer lives as long as vgem holds it"),
+	TEST(fenced, "CPU access waits for a fence, and then sees the device's bytes"),
 };
 TAP_MAIN(tests)

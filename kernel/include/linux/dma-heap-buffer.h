@@ -22,9 +22,9 @@ struct dma_heap_buffer;
  * @free:	take back one chunk, just as it was added: @phys and @len are the
  *		arguments of that dma_heap_buffer_add().
  *
- * Both are called in process context with no lock held, and may sleep.  @free may
- * be called after dma_heap_remove(), but never after the heap's module is gone:
- * each buffer holds a reference on it.
+ * Both are called in process context, without locks that the heap could know, and may
+ * sleep.  @free may be called after dma_heap_remove(), but never after the heap's module
+ * is gone: each buffer holds a reference on it.
  */
 struct dma_heap_buffer_ops {
 	int (*populate)(struct dma_heap_buffer *buffer);

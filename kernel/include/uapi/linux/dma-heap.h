@@ -27,7 +27,7 @@
  * EINTR  a fatal signal came while the memory was being collected
  * EMFILE the process has no file descriptor left (ENFILE: nor has the system)
  * EFAULT @data cannot be read or written; no file descriptor is left behind
- * ENODEV the heap was removed after it had been opened
+ * ENODEV the heap was removed after it had been opened, or its module is being unloaded
  * ENOTTY the ioctl is none of these
  * ====== =====================================================================
  *
@@ -35,7 +35,10 @@
  * shorter one lacks reads as 0, what a longer one holds beyond is ignored.
  */
 
-/* What @fd_flags may hold: O_CLOEXEC and O_RDONLY, O_WRONLY or O_RDWR. */
+/*
+ * What @fd_flags may hold: O_CLOEXEC and O_RDONLY, O_WRONLY or O_RDWR.  The fourth value
+ * of O_ACCMODE, 3, gives an fd that can be passed on but neither read nor written.
+ */
 #define DMA_HEAP_VALID_FD_FLAGS (O_CLOEXEC | O_ACCMODE)
 
 /* What @heap_flags may hold: nothing yet. */
