@@ -89,6 +89,7 @@ struct dma_heap_buffer {
  * @link:	in the buffer's list of mappings
  * @dev:	the device
  * @sgt:	made at the first map, kept until detach; @sgt.sgl is NULL before
+ * @handed_out:	the same list as importers get it
  * @readers:	open accesses by which the device may read
  * @writers:	open accesses by which the device may write
  *
@@ -98,6 +99,7 @@ struct dmaheap_mapping {
 	struct list_head link;
 	struct device *dev;
 	struct sg_table sgt;
+	struct sg_table handed_out;
 	unsigned int readers;
 	unsigned int writers;
 };

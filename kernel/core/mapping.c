@@ -110,6 +110,45 @@ static int fill_sg_table(struct dma_heap_buffer *buffer, struct sg_table *sgt,
 	return 0;
 }
 
+/*
+ * Importers get the list itself, but where the kernel was built to scramble the page links
+ * of what it hands out (CONFIG_DMABUF_DEBUG): the DMA layer needs them for each sync.
+ */
+static int make_handed_out(struct dmaheap_mapping *mapping)
+{
+	struct scatterlist *from, *to = NULL;
+	unsigned int i;
+	int err;
+
+	if (!IS_ENABLED(CONFIG_DMABUF_DEBUG)) {
+		mapping->handed_out = mapping->sgt;
+		return 0;
+	}
+	err = sg_alloc_table(&mapping->handed_out, mapping->sgt.orig_nents, GFP_KERNEL);
+	if (err)
+		return err;
+	for_each_sgtable_sg(&mapping->sgt, from, i)
+	{
+		to = to ? sg_next(to) : mapping->handed_out.sgl;
+		sg_set_page(to, sg_page(from), from->length, from->offset);
+		sg_dma_address(to) = sg_dma_address(from);
+		sg_dma_len(to) = sg_dma_len(from);
+	}
+	mapping->handed_out.nents = mapping->sgt.nents;
+	return 0;
+}
+
+static void mapping_unmake(struct dmaheap_mapping *mapping)
+{
+	if (!mapping->sgt.sgl)
+		return;
+	dma_unmap_sgtable(mapping->dev, &mapping->sgt, DMA_BIDIRECTIONAL,
+			  DMA_ATTR_SKIP_CPU_SYNC);
+	if (IS_ENABLED(CONFIG_DMABUF_DEBUG))
+		sg_free_table(&mapping->handed_out);
+	sg_free_table(&mapping->sgt); /* leaves sgl NULL: not mapped */
+}
+
 static int mapping_make(struct dma_heap_buffer *buffer, struct dmaheap_mapping *mapping)
 {
 	struct segment_limits limits;
@@ -125,18 +164,14 @@ static int mapping_make(struct dma_heap_buffer *buffer, struct dmaheap_mapping *
 		return err;
 	err = dma_map_sgtable(mapping->dev, &mapping->sgt, DMA_BIDIRECTIONAL,
 			      DMA_ATTR_SKIP_CPU_SYNC);
+	if (err) {
+		sg_free_table(&mapping->sgt);
+		return err;
+	}
+	err = make_handed_out(mapping);
 	if (err)
-		sg_free_table(&mapping->sgt); /* leaves sgl NULL: not mapped */
+		mapping_unmake(mapping);
 	return err;
-}
-
-static void mapping_unmake(struct dmaheap_mapping *mapping)
-{
-	if (!mapping->sgt.sgl)
-		return;
-	dma_unmap_sgtable(mapping->dev, &mapping->sgt, DMA_BIDIRECTIONAL,
-			  DMA_ATTR_SKIP_CPU_SYNC);
-	sg_free_table(&mapping->sgt);
 }
 
 int dmaheap_attach(struct dma_buf *dmabuf, struct dma_buf_attachment *attachment)
@@ -177,7 +212,7 @@ struct sg_table *dmaheap_map(struct dma_buf_attachment *attachment,
 	if (err)
 		return ERR_PTR(err);
 	dmaheap_begin_device(buffer, mapping, dir);
-	return &mapping->sgt;
+	return &mapping->handed_out;
 }
 
 void dmaheap_unmap(struct dma_buf_attachment *attachment, struct sg_table *sgt,
