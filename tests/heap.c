@@ -151,32 +151,30 @@ long long meminfo(const char *key)
 	return kib * 1024;
 }
 
-long long available(void)
+/* The sum of the numbers that a format finds in the lines of a file. */
+static long long sum_of(const char *path, const char *format)
 {
-	FILE *file = fopen("/proc/zoneinfo", "r");
-	long long pages = 0, count;
+	FILE *file = fopen(path, "r");
+	long long sum = 0, number;
 	char line[256];
 
 	check(file);
 	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, " count: %lld", &count) == 1)
-			pages += count;
+		if (sscanf(line, format, &number) == 1)
+			sum += number;
 	fclose(file);
-	return meminfo("MemAvailable") + pages * sysconf(_SC_PAGESIZE);
+	return sum;
+}
+
+long long available(void)
+{
+	return meminfo("MemAvailable") +
+	       sum_of("/proc/zoneinfo", " count: %lld") * sysconf(_SC_PAGESIZE);
 }
 
 long long pages_given_out(void)
 {
-	FILE *file = fopen("/proc/vmstat", "r");
-	long long pages = 0, count;
-	char line[256];
-
-	check(file);
-	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, "pgalloc_%*s %lld", &count) == 1)
-			pages += count;
-	fclose(file);
-	return pages;
+	return sum_of("/proc/vmstat", "pgalloc_%*s %lld");
 }
 
 bool cmdline_has(const char *word)

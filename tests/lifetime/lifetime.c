@@ -223,10 +223,10 @@ static char *take(size_t len)
 	return bytes;
 }
 
-/* All but 128 MiB is taken, and of 512 MiB every other page given back. */
+/* All but 128 MiB is taken, and of 768 MiB every other page given back. */
 static void fragmented(void)
 {
-	const size_t pieces = 512 * MIB, len = 256 * MIB;
+	const size_t pieces = 768 * MIB, len = 256 * MIB;
 	int device = device_new(64, 0xffffffff), fd;
 	struct dmaheap_test_map map;
 	char *bytes;
