@@ -2,7 +2,7 @@
 #
 # dmaheap: everything that one types.  "make help" lists it.
 
-.PHONY: help setup run test check modules install uninstall clean
+.PHONY: help setup run test test-debug check modules install uninstall clean
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -18,6 +18,10 @@ run: setup
 #: make test       all tests, on all kernels
 test: setup
 	@tests/run
+
+#: make test-debug the tests on a kernel that finds mistakes (KASAN, lockdep, ...)
+test-debug: setup
+	@tests/run -k debug
 
 #: make check      what can be checked without running: sparse, W=1, kernel-doc, style
 check: setup

@@ -5,7 +5,7 @@
 
 # Where fetched and built things are kept between runs.
 # shellcheck disable=SC2034
-cache=${XDG_CACHE_HOME:-${HOME:?set HOME or XDG_CACHE_HOME}/.cache}/dmaheap
+cache=$(realpath -m "${XDG_CACHE_HOME:-${HOME:?set HOME or XDG_CACHE_HOME}/.cache}/dmaheap")
 
 note() {
 	printf '%s: %s\n' "$(basename "$0")" "$*" >&2

@@ -58,6 +58,7 @@ struct dmaheap_chunk {
  * @max_chunks:	how many @chunks has room for
  * @lock:	protects what follows; taken inside the dma-buf's reservation lock
  * @mappings:	&struct dmaheap_mapping, one per attachment
+ * @cpu_writers:	accesses of the CPU that may write, begun and not ended
  * @vaddr:	kernel mapping, or NULL
  * @link:	in the list of all buffers, under its lock
  * @dmabuf:	the dma-buf; this buffer is freed by its release
@@ -75,6 +76,7 @@ struct dma_heap_buffer {
 
 	struct mutex lock;
 	struct list_head mappings;
+	unsigned int cpu_writers;
 	void *vaddr;
 
 	struct list_head link;

@@ -3,12 +3,12 @@
  * Ownership: each access to a buffer begins and ends here, and sees to it that the
  * bytes it reads are the newest.
  *
- * The plain way: every access syncs.  One that begins fetches what devices may have
- * written that have the buffer open; one that ends after writing hands the bytes to all
- * that have it open.  So the copies of bounced devices are the same between accesses, and
- * fetching one that was not written does no harm, but for a case that cannot be told
- * apart here: two bounced devices that both hold the buffer open for writing, of which
- * one has written.
+ * The plain way: every access syncs.  One that ends after writing hands its bytes to all
+ * devices that have the buffer open, so that their copies, where they are bounced, are the
+ * newest, too.  One that begins fetches what such devices may have written meanwhile; a
+ * copy that was not written is the same as what it replaces, and does no harm.  What
+ * cannot be told apart here is which of two bounced devices has written that both hold
+ * the buffer open for writing, without ending an access.
  */
 #include <linux/dma-mapping.h>
 
@@ -52,7 +52,9 @@ void dmaheap_begin_device(struct dma_heap_buffer *buffer, struct dmaheap_mapping
 {
 	bool may_be_writing = mapping->writers;
 
-	fetch(buffer);
+	/* While the CPU writes, its bytes are the newest, and nobody has got them yet. */
+	if (!buffer->cpu_writers)
+		fetch(buffer);
 	mapping->readers += device_reads(dir);
 	mapping->writers += device_writes(dir);
 	/*
@@ -66,22 +68,28 @@ void dmaheap_begin_device(struct dma_heap_buffer *buffer, struct dmaheap_mapping
 void dmaheap_end_device(struct dma_heap_buffer *buffer, struct dmaheap_mapping *mapping,
 			enum dma_data_direction dir)
 {
-	if (device_writes(dir))
-		fetch(buffer);
+	lockdep_assert_held(&buffer->lock);
 	mapping->readers -= device_reads(dir);
 	mapping->writers -= device_writes(dir);
-	if (device_writes(dir))
-		hand_out(buffer);
+	if (!device_writes(dir))
+		return;
+	/* Of this one it is known that it has written, of others it is not. */
+	dma_sync_sgtable_for_cpu(mapping->dev, &mapping->sgt, DMA_FROM_DEVICE);
+	hand_out(buffer);
 }
 
 /* In either direction: who writes a part of a cache line needs the rest of it. */
 void dmaheap_begin_cpu(struct dma_heap_buffer *buffer, enum dma_data_direction dir)
 {
 	fetch(buffer);
+	buffer->cpu_writers += dir != DMA_FROM_DEVICE;
 }
 
 void dmaheap_end_cpu(struct dma_heap_buffer *buffer, enum dma_data_direction dir)
 {
-	if (dir != DMA_FROM_DEVICE) /* else the CPU has only read */
-		hand_out(buffer);
+	if (dir == DMA_FROM_DEVICE) /* the CPU has only read */
+		return;
+	/* A program may end what it has never begun. */
+	buffer->cpu_writers -= !!buffer->cpu_writers;
+	hand_out(buffer);
 }

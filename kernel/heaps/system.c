@@ -11,6 +11,7 @@
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <linux/swap.h>
+#include <linux/vmstat.h>
 
 /*
  * Sizes of chunks, largest first.  They are what IOMMUs and page tables hold in one
@@ -62,8 +63,10 @@ static bool is_too_large(size_t len)
 
 	if (pages > totalram_pages() / 2)
 		return true;
-	/* Small ones do not matter, and are not worth the counting. */
-	return len >= SZ_1M && pages > si_mem_available() + get_nr_swap_pages();
+	/* Where plenty is free, what could be freed besides is not worth the counting. */
+	if (pages + totalram_pages() / 32 < global_zone_page_state(NR_FREE_PAGES))
+		return false;
+	return pages > si_mem_available() + get_nr_swap_pages();
 }
 
 static int system_populate(struct dma_heap_buffer *buffer)

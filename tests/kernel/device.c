@@ -196,46 +196,89 @@ static void mapped_again(void)
 }
 
 /*
- * A display that holds its mapping, for both ways as PRIME imports do, and a camera that
- * maps for each frame, or holds its mapping, too.
+ * A camera that maps for each frame beside a display that holds its mapping, for both ways
+ * as PRIME imports do; whoever came first.
  */
-static void beside_a_display(bool camera_holds)
+static void beside_a_display(bool camera_first)
 {
 	int camera = device_new(64, 0), display = device_new(64, 0), fd = heap_buffer(LEN);
-	uint32_t shown = device_attach(display, fd), id = device_attach(camera, fd), frame;
+	int encoder = device_new(64, 0);
+	uint32_t first = device_attach(camera_first ? camera : display, fd);
+	uint32_t second = device_attach(camera_first ? display : camera, fd);
+	uint32_t filled = camera_first ? first : second, shown = camera_first ? second : first;
+	uint32_t coded = device_attach(encoder, fd), frame;
 	char *bytes = must((char *)malloc(LEN)), *mapped = buffer_map(fd, LEN);
 
-	if (!camera_holds)
-		device_map(display, shown, BOTH_WAYS);
-	else
-		device_map(camera, id, FROM_DEVICE);
+	device_map(display, shown, BOTH_WAYS);
 	for (frame = 0; frame < 3; frame++) {
 		fill(bytes, LEN, 0, frame);
-		if (!camera_holds)
-			device_map(camera, id, FROM_DEVICE);
-		device_write(camera, id, 0, bytes, LEN);
-		if (!camera_holds)
-			device_unmap(camera, id, FROM_DEVICE);
-		else
-			device_map(display, shown, TO_DEVICE);
+		device_map(camera, filled, FROM_DEVICE);
+		device_write(camera, filled, 0, bytes, LEN);
+		device_unmap(camera, filled, FROM_DEVICE);
 		device_read(display, shown, 0, bytes, LEN);
 		check(is_filled(bytes, LEN, 0, frame));
-		if (camera_holds)
-			device_unmap(display, shown, TO_DEVICE);
+		device_map(encoder, coded, TO_DEVICE);
+		device_read(encoder, coded, 0, bytes, LEN);
+		check(is_filled(bytes, LEN, 0, frame));
+		device_unmap(encoder, coded, TO_DEVICE);
 		buffer_sync(fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ);
 		check(is_filled(mapped, LEN, 0, frame));
 		buffer_sync(fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ);
 	}
 }
 
-static void display_holds(void)
+static void display_first(void)
 {
 	beside_a_display(false);
 }
 
-static void camera_holds(void)
+static void camera_first(void)
 {
 	beside_a_display(true);
+}
+
+/* A camera that holds its mapping, too, beside one that only reads. */
+static void camera_holds(void)
+{
+	int camera = device_new(64, 0), display = device_new(64, 0), fd = heap_buffer(LEN);
+	uint32_t filled = device_attach(camera, fd), shown = device_attach(display, fd), frame;
+	char *bytes = must((char *)malloc(LEN)), *mapped = buffer_map(fd, LEN);
+
+	device_map(camera, filled, FROM_DEVICE);
+	for (frame = 0; frame < 3; frame++) {
+		fill(bytes, LEN, 0, frame);
+		device_write(camera, filled, 0, bytes, LEN);
+		device_map(display, shown, TO_DEVICE);
+		device_read(display, shown, 0, bytes, LEN);
+		check(is_filled(bytes, LEN, 0, frame));
+		device_unmap(display, shown, TO_DEVICE);
+		check(is_filled(mapped, LEN, 0, frame));
+	}
+}
+
+/* A device that comes and goes while the CPU writes beside one that holds its mapping. */
+static void cpu_keeps_writing(void)
+{
+	int holder = device_new(64, 0), passer = device_new(64, 0), fd = heap_buffer(LEN);
+	uint32_t held = device_attach(holder, fd), passing = device_attach(passer, fd);
+	char *bytes = must((char *)malloc(LEN)), *mapped = buffer_map(fd, LEN);
+
+	device_map(holder, held, BOTH_WAYS);
+	buffer_sync(fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE);
+	fill(mapped, LEN, 0, 1);
+	device_map(passer, passing, TO_DEVICE);
+	device_unmap(passer, passing, TO_DEVICE);
+	check(is_filled(mapped, LEN, 0, 1));
+	buffer_sync(fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE);
+	device_read(holder, held, 0, bytes, LEN);
+	check(is_filled(bytes, LEN, 0, 1));
+	/* An end without a beginning does not count. */
+	buffer_sync(fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE);
+	fill(bytes, LEN, 0, 2);
+	device_write(holder, held, 0, bytes, LEN);
+	device_map(passer, passing, TO_DEVICE);
+	device_read(passer, passing, 0, bytes, LEN);
+	check(is_filled(bytes, LEN, 0, 2));
 }
 
 static void two_devices(void)
@@ -385,7 +428,10 @@ static const struct test tests[] = {
 	TEST(mapping_kept, "a mapping is kept until detach, for all directions"),
 	TEST(mapped_twice, "an attachment can be mapped twice at a time"),
 	TEST(mapped_again, "a second map keeps what the device has written since the first"),
-	TEST(display_holds, "a display that holds its mapping sees a camera's frames"),
+	TEST(display_first, "a display that holds its mapping sees a camera's frames"),
+	TEST(camera_first, "so it does when the camera came first"),
+	TEST(cpu_keeps_writing,
+	     "a device that passes by takes nothing from a CPU that writes"),
 	TEST(camera_holds, "a display sees the frames of a camera that holds its mapping"),
 	TEST(two_devices, "two devices read each other's bytes"),
 	TEST(partial_write, "a device that writes a part leaves the rest"),
