@@ -16,10 +16,8 @@ sources_of() {
 
 	[ -e "$keyring" ] || die "$keyring is missing; install debian-archive-keyring"
 	echo "deb [signed-by=$keyring] $security bookworm-security main"
-	case $1 in
-	6.1) echo "deb [signed-by=$keyring] $mirror bookworm main" ;;
-	6.12) echo "deb [signed-by=$keyring] $mirror bookworm-backports main" ;;
-	esac
+	echo "deb [signed-by=$keyring] $mirror bookworm main"
+	[ "$1" != 6.12 ] || echo "deb [signed-by=$keyring] $mirror bookworm-backports main"
 }
 
 private() {
@@ -31,6 +29,7 @@ private() {
 		-o Dir::Etc::SourceList="$apt/sources.list" -o Dir::Etc::SourceParts=/dev/null \
 		-o Dir::Etc::Preferences=/dev/null -o Dir::Etc::PreferencesParts=/dev/null \
 		-o APT::Architecture="$arch" -o APT::Architectures::="$arch" \
+		-o APT::Architectures::="$host" \
 		-o APT::Sandbox::User="$(id -un)" -o Acquire::Languages=none \
 		-o Acquire::Retries=3 -o APT::Update::Error-Mode=any "$@"
 }
@@ -45,7 +44,8 @@ private_update() {
 	private apt-get update || die "could not read Debian's package lists: no network?"
 }
 
-# private_unpack DIR PACKAGE...: fetches packages and unpacks them into a folder.
+# private_unpack DIR PACKAGE...: fetches packages and unpacks them into a folder; those of
+# this machine, for building, are PACKAGE:$host.
 private_unpack() {
 	local dir=$1 deb
 	shift

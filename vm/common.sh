@@ -23,6 +23,21 @@ die() {
 	die_as "${DIE_STATUS:-1}" "$@"
 }
 
+# What is said of other machines than this one, by Debian's names of architectures.
+# shellcheck disable=SC2034
+host=$(dpkg --print-architecture 2>/dev/null || echo amd64)
+
+# arch_known ARCH: sets what builds for an architecture: the prefix of its tools (cross),
+# and what the kernel's build wants to be told (kbuild).
+arch_known() {
+	# shellcheck disable=SC2034
+	case $1 in
+	amd64) cross='' kbuild=() ;;
+	arm64) cross=aarch64-linux-gnu- kbuild=(ARCH=arm64 CROSS_COMPILE=$cross) ;;
+	*) die "no architecture '$1' here; there are: amd64 arm64" ;;
+	esac
+}
+
 # need TOOL:PACKAGE...: end the script unless each tool is installed.
 need() {
 	local pair
