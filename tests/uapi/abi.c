@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* DMA_HEAP_IOCTL_ALLOC: each rule of the ABI header. */
+#include <elf.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../heap.h"
@@ -336,10 +338,10 @@ static void outlives_the_heap_fd(void)
 	check_equal(bytes[0], 1);
 }
 
-/* A 32-bit program on a 64-bit kernel: int 0x80 is how one calls. */
-static void compat(void)
+/* A 32-bit program on a 64-bit kernel. */
+#if defined(__x86_64__)
+static void compat(void) /* int 0x80 is how one calls */
 {
-#ifdef __x86_64__
 	struct dma_heap_allocation_data *data =
 		must(mmap(NULL, page, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0));
@@ -356,10 +358,91 @@ static void compat(void)
 		tap_skip("this kernel runs no 32-bit programs");
 	check_equal(result, 0);
 	check_equal(lseek(data->fd, 0, SEEK_END), 2 * page);
-#else
-	tap_skip("only amd64 has 32-bit calls here");
-#endif
 }
+#elif defined(__aarch64__)
+#define COMPAT_HEAP 200 /* fd */
+#define COMPAT_FAILED 100
+#define COMPAT_NOT_RUN 101
+#define COMPAT_BASE 0x10000
+
+/* A process here cannot change its width, so this is one: it ends with the buffer's pages. */
+static void compat_exec(uint64_t len)
+{
+	struct {
+		Elf32_Ehdr header;
+		Elf32_Phdr segment;
+		uint32_t code[18];
+		struct dma_heap_allocation_data data;
+	} __attribute__((packed)) program = {
+		.header = {
+			.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS32,
+				     ELFDATA2LSB, EV_CURRENT },
+			.e_type = ET_EXEC,
+			.e_machine = EM_ARM,
+			.e_version = EV_CURRENT,
+			.e_entry = COMPAT_BASE + sizeof(Elf32_Ehdr) + sizeof(Elf32_Phdr),
+			.e_phoff = sizeof(Elf32_Ehdr),
+			.e_flags = EF_ARM_EABI_VER5,
+			.e_ehsize = sizeof(Elf32_Ehdr),
+			.e_phentsize = sizeof(Elf32_Phdr),
+			.e_phnum = 1,
+		},
+		.segment = {
+			.p_type = PT_LOAD,
+			.p_vaddr = COMPAT_BASE,
+			.p_filesz = sizeof(program),
+			.p_memsz = sizeof(program),
+			.p_flags = PF_R | PF_W | PF_X,
+		},
+		.code = {
+			0xe3a00000 | COMPAT_HEAP,	/* mov r0, #COMPAT_HEAP */
+			0xe59f1034,			/* ldr r1, the command */
+			0xe59f2034,			/* ldr r2, the address of data */
+			0xe3a07036,			/* mov r7, #54 (ioctl) */
+			0xef000000,			/* svc #0 */
+			0xe3500000,			/* cmp r0, #0 */
+			0x13a00000 | COMPAT_FAILED,	/* movne r0, #COMPAT_FAILED */
+			0x1a000005,			/* bne the exit */
+			0xe5920008,			/* ldr r0, [r2, #8] (fd) */
+			0xe3a01000,			/* mov r1, #0 */
+			0xe3a02000 | SEEK_END,		/* mov r2, #SEEK_END */
+			0xe3a07013,			/* mov r7, #19 (lseek) */
+			0xef000000,			/* svc #0 */
+			0xe1a00620,			/* lsr r0, r0, #12 */
+			0xe3a07001,			/* mov r7, #1 (exit) */
+			0xef000000,			/* svc #0 */
+			DMA_HEAP_IOCTL_ALLOC,
+			COMPAT_BASE + sizeof(program) - sizeof(program.data),
+		},
+		.data = { .len = len, .fd_flags = O_RDWR },
+	};
+	char *const nothing[] = { NULL };
+	int file = must(memfd_create("compat", MFD_CLOEXEC));
+
+	check_equal(write(file, &program, sizeof(program)), sizeof(program));
+	must(dup2(heap_open(), COMPAT_HEAP));
+	fexecve(file, nothing, nothing);
+	_exit(errno == ENOEXEC ? COMPAT_NOT_RUN : COMPAT_FAILED);
+}
+
+static void compat(void)
+{
+	int status;
+
+	if (!must(fork()))
+		compat_exec(page + 1);
+	must(wait(&status));
+	check(WIFEXITED(status));
+	if (WEXITSTATUS(status) == COMPAT_NOT_RUN)
+		tap_skip("this kernel runs no 32-bit programs");
+	check_equal(WEXITSTATUS(status), 2);
+}
+#else
+static void compat(void)
+{
+	tap_skip("no 32-bit program was written for this architecture");
+}
+#endif
 
 static void listed(void)
 {
