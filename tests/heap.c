@@ -66,6 +66,16 @@ void buffer_sync(int fd, uint64_t flags)
 	must(ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync));
 }
 
+void cpu_begin(int fd, uint64_t flags)
+{
+	buffer_sync(fd, DMA_BUF_SYNC_START | flags);
+}
+
+void cpu_end(int fd, uint64_t flags)
+{
+	buffer_sync(fd, DMA_BUF_SYNC_END | flags);
+}
+
 unsigned long buffer_inode(int fd)
 {
 	struct stat st;

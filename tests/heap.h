@@ -29,6 +29,9 @@ int heap_buffer(uint64_t len);
 /* Maps all of a buffer, or ends the test. */
 void *buffer_map(int fd, size_t len);
 void buffer_sync(int fd, uint64_t flags);
+/* An access of the CPU begins or ends: DMA_BUF_SYNC_READ, _WRITE, _RW. */
+void cpu_begin(int fd, uint64_t flags);
+void cpu_end(int fd, uint64_t flags);
 unsigned long buffer_inode(int fd);
 
 /* Bytes that are different at each place, and differ by seed. */

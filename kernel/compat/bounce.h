@@ -42,4 +42,12 @@ static inline bool compat_must_bounce(struct device *dev)
 	return is_swiotlb_force_bounce(dev);
 }
 
+/* Nothing is bounced for the device from now on: before it maps anything. */
+static inline void compat_never_bounce(struct device *dev)
+{
+#ifdef CONFIG_SWIOTLB
+	dev->dma_io_tlb_mem = NULL;
+#endif
+}
+
 #endif /* _DMAHEAP_COMPAT_BOUNCE_H */

@@ -3,12 +3,14 @@
  * A buffer: memory from a heap with a dma-buf around it.
  */
 #include <linux/dma-buf.h>
+#include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
 #include <linux/iosys-map.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
+#include "check.h"
 #include "core.h"
 
 /* For arrays as large as a caller makes them: they may fail, and kill nobody. */
@@ -137,6 +139,8 @@ static struct dma_heap_buffer *buffer_create(struct dma_heap *heap,
 	buffer->size = len;
 	mutex_init(&buffer->lock);
 	INIT_LIST_HEAD(&buffer->mappings);
+	INIT_LIST_HEAD(&buffer->checked);
+	dmaheap_ownership_init(&buffer->ownership);
 	buffer->pid = task_tgid_nr(current);
 	get_task_comm(buffer->comm, current->group_leader);
 	return buffer;
@@ -147,6 +151,7 @@ static void buffer_destroy(struct dma_heap_buffer *buffer)
 	size_t start = 0;
 	unsigned int i;
 
+	dmaheap_mapping_unmake(&buffer->cache);
 	for (i = 0; i < buffer->nr_chunks; i++) {
 		struct dmaheap_chunk *chunk = &buffer->chunks[i];
 
@@ -171,24 +176,49 @@ static long wait_for_devices(struct dma_buf *dmabuf, enum dma_data_direction dir
 				     MAX_SCHEDULE_TIMEOUT);
 }
 
-static int buffer_begin_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction dir)
+/* Cache maintenance knows lines, not bytes. */
+static void widen_to_lines(const struct dma_heap_buffer *buffer, size_t *offset, size_t *len)
+{
+	size_t line = dma_get_cache_alignment(), end = *offset + *len;
+
+	*offset = ALIGN_DOWN(*offset, line);
+	*len = min(ALIGN(end, line), buffer->size) - *offset;
+}
+
+/* dmaheap_begin_cpu_access - for the CPU to read or write a part, which is in the buffer */
+int dmaheap_begin_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction dir,
+			     size_t offset, size_t len)
 {
 	struct dma_heap_buffer *buffer = dmabuf->priv;
 	long err = wait_for_devices(dmabuf, dir);
 
 	if (err < 0)
 		return err;
+	widen_to_lines(buffer, &offset, &len);
 	guard(mutex)(&buffer->lock);
-	dmaheap_begin_cpu(buffer, dir);
+	dmaheap_begin_cpu(buffer, dir, offset, len);
 	return 0;
+}
+
+void dmaheap_end_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction dir, size_t offset,
+			    size_t len)
+{
+	struct dma_heap_buffer *buffer = dmabuf->priv;
+
+	widen_to_lines(buffer, &offset, &len);
+	scoped_guard(mutex, &buffer->lock)
+		dmaheap_end_cpu(buffer, dir, offset, len);
+	dmaheap_check_unmap(buffer);
+}
+
+static int buffer_begin_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction dir)
+{
+	return dmaheap_begin_cpu_access(dmabuf, dir, 0, dmabuf->size);
 }
 
 static int buffer_end_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction dir)
 {
-	struct dma_heap_buffer *buffer = dmabuf->priv;
-
-	guard(mutex)(&buffer->lock);
-	dmaheap_end_cpu(buffer, dir);
+	dmaheap_end_cpu_access(dmabuf, dir, 0, dmabuf->size);
 	return 0;
 }
 
@@ -245,6 +275,7 @@ static void buffer_release(struct dma_buf *dmabuf)
 	struct dma_heap_buffer *buffer = dmabuf->priv;
 
 	dmaheap_debugfs_del(buffer);
+	dmaheap_check_release(buffer);
 	buffer_destroy(buffer);
 }
 
@@ -260,6 +291,12 @@ static const struct dma_buf_ops buffer_dma_buf_ops = {
 	.vunmap = buffer_vunmap,
 	.release = buffer_release,
 };
+
+/* dmaheap_buffer_of - what stands behind a dma-buf, or NULL if it is not one of ours */
+struct dma_heap_buffer *dmaheap_buffer_of(const struct dma_buf *dmabuf)
+{
+	return dmabuf->ops == &buffer_dma_buf_ops ? dmabuf->priv : NULL;
+}
 
 static int buffer_populate(struct dma_heap_buffer *buffer)
 {

@@ -3,6 +3,7 @@
 #ifndef _DMAHEAP_CORE_H
 #define _DMAHEAP_CORE_H
 
+#include <linux/atomic.h>
 #include <linux/cdev.h>
 #include <linux/cleanup.h>
 #include <linux/device.h>
@@ -15,6 +16,25 @@
 #include <linux/scatterlist.h>
 #include <linux/sched.h>
 
+#include "ownership.h"
+
+/**
+ * enum dmaheap_count - bytes that are counted, per buffer and per heap
+ * @DMAHEAP_CLEANED:	written from the caches to memory
+ * @DMAHEAP_INVALIDATED: dropped from the caches
+ * @DMAHEAP_BOUNCED:	copied to or from bounce buffers
+ * @DMAHEAP_EVERYWHERE:	what all three would be together if each map, unmap and CPU access
+ *			synced for each device mapped
+ * @DMAHEAP_NR_COUNTS:	how many there are
+ */
+enum dmaheap_count {
+	DMAHEAP_CLEANED,
+	DMAHEAP_INVALIDATED,
+	DMAHEAP_BOUNCED,
+	DMAHEAP_EVERYWHERE,
+	DMAHEAP_NR_COUNTS
+};
+
 /**
  * struct dma_heap - a published heap
  * @dev:	counts the references; its name is the node's
@@ -26,6 +46,7 @@
  * @link:	in the registry, under its lock
  * @lock:	protects @ops: read around each call, written while it becomes NULL
  * @ops:	NULL once the heap is removed
+ * @bytes:	of all its buffers ever, by &enum dmaheap_count
  */
 struct dma_heap {
 	struct device dev;
@@ -36,6 +57,36 @@ struct dma_heap {
 	struct list_head link;
 	struct rw_semaphore lock;
 	const struct dma_heap_ops *ops;
+	atomic64_t bytes[DMAHEAP_NR_COUNTS];
+};
+
+/**
+ * struct dmaheap_mapping - a buffer as one device sees it
+ * @link:	in the buffer's list of mappings
+ * @dev:	the device
+ * @sgt:	made at the first map, kept until detach; @sgt.sgl is NULL before
+ * @handed_out:	the same list as importers get it
+ * @place:	where the device's accesses are; set when @sgt is made
+ * @copy:	that place, if the mapping is bounced
+ * @bounced:	bytes of the buffer that are
+ * @coherent:	whether the device snoops the caches
+ * @brackets:	whether its driver says when a job begins and ends: then its mappings say
+ *		nothing of it
+ * @open:	the device's accesses, begun and not ended, by kind
+ *
+ * Freed at detach.  Protected by the buffer's lock.
+ */
+struct dmaheap_mapping {
+	struct list_head link;
+	struct device *dev;
+	struct sg_table sgt;
+	struct sg_table handed_out;
+	struct dmaheap_place *place;
+	struct dmaheap_place copy;
+	size_t bounced;
+	bool coherent;
+	bool brackets;
+	unsigned int open[DMAHEAP_NR_ACCESS_KINDS];
 };
 
 /**
@@ -58,7 +109,12 @@ struct dmaheap_chunk {
  * @max_chunks:	how many @chunks has room for
  * @lock:	protects what follows; taken inside the dma-buf's reservation lock
  * @mappings:	&struct dmaheap_mapping, one per attachment
- * @cpu_writers:	accesses of the CPU that may write, begun and not ended
+ * @ownership:	where the newest bytes are
+ * @cache:	mapping by which the caches are maintained; made once a device needs that
+ * @cpu_open:	accesses of the CPU, begun and not ended, by kind: 0 to all of the buffer, 1 to
+ *		parts
+ * @bytes:	what was done, by &enum dmaheap_count
+ * @checked:	&struct dmaheap_bracket: what the checker knows of open accesses
  * @vaddr:	kernel mapping, or NULL
  * @link:	in the list of all buffers, under its lock
  * @dmabuf:	the dma-buf; this buffer is freed by its release
@@ -76,7 +132,11 @@ struct dma_heap_buffer {
 
 	struct mutex lock;
 	struct list_head mappings;
-	unsigned int cpu_writers;
+	struct dmaheap_ownership ownership;
+	struct dmaheap_mapping cache;
+	unsigned int cpu_open[2][DMAHEAP_NR_ACCESS_KINDS];
+	u64 bytes[DMAHEAP_NR_COUNTS];
+	struct list_head checked;
 	void *vaddr;
 
 	struct list_head link;
@@ -84,26 +144,6 @@ struct dma_heap_buffer {
 	unsigned long ino;
 	pid_t pid;
 	char comm[TASK_COMM_LEN];
-};
-
-/**
- * struct dmaheap_mapping - a buffer as one attached device sees it
- * @link:	in the buffer's list of mappings
- * @dev:	the device
- * @sgt:	made at the first map, kept until detach; @sgt.sgl is NULL before
- * @handed_out:	the same list as importers get it
- * @readers:	open accesses by which the device may read
- * @writers:	open accesses by which the device may write
- *
- * Freed at detach.  Protected by the buffer's lock.
- */
-struct dmaheap_mapping {
-	struct list_head link;
-	struct device *dev;
-	struct sg_table sgt;
-	struct sg_table handed_out;
-	unsigned int readers;
-	unsigned int writers;
 };
 
 /* node.c: the character devices */
@@ -120,8 +160,18 @@ int dmaheap_check_request(u64 len, u32 fd_flags, u64 heap_flags);
 /* buffer.c: memory of a buffer */
 size_t dmaheap_buffer_chunk(const struct dma_heap_buffer *buffer, size_t offset,
 			    phys_addr_t *phys);
+struct dma_heap_buffer *dmaheap_buffer_of(const struct dma_buf *dmabuf);
+int dmaheap_begin_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction dir,
+			     size_t offset, size_t len);
+void dmaheap_end_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction dir, size_t offset,
+			    size_t len);
 
 /* mapping.c: the buffer as devices see it */
+int dmaheap_mapping_make(struct dma_heap_buffer *buffer, struct dmaheap_mapping *mapping);
+void dmaheap_mapping_unmake(struct dmaheap_mapping *mapping);
+size_t dmaheap_mapping_bounced(struct dma_heap_buffer *buffer,
+			       const struct dmaheap_mapping *mapping, size_t offset,
+			       size_t len);
 int dmaheap_attach(struct dma_buf *dmabuf, struct dma_buf_attachment *attachment);
 void dmaheap_detach(struct dma_buf *dmabuf, struct dma_buf_attachment *attachment);
 struct sg_table *dmaheap_map(struct dma_buf_attachment *attachment,
@@ -132,13 +182,28 @@ void dmaheap_unmap(struct dma_buf_attachment *attachment, struct sg_table *sgt,
 /* mmap.c: the buffer as processes see it */
 int dmaheap_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma);
 
-/* ownership.c: whose access sees which bytes */
-void dmaheap_begin_device(struct dma_heap_buffer *buffer, struct dmaheap_mapping *mapping,
+/* cache.c: cache maintenance and bounce copies */
+int dmaheap_cache_init(void);
+void dmaheap_cache_exit(void);
+int dmaheap_cache_prepare(struct dma_heap_buffer *buffer);
+void dmaheap_cache_work(struct dma_heap_buffer *buffer, const struct dmaheap_work *work,
+			size_t offset, size_t len);
+void dmaheap_count(struct dma_heap_buffer *buffer, enum dmaheap_count count, u64 bytes);
+
+/* access.c: accesses that begin and end */
+void dmaheap_begin_mapped(struct dma_heap_buffer *buffer, struct dmaheap_mapping *mapping,
 			  enum dma_data_direction dir);
-void dmaheap_end_device(struct dma_heap_buffer *buffer, struct dmaheap_mapping *mapping,
+void dmaheap_end_mapped(struct dma_heap_buffer *buffer, struct dmaheap_mapping *mapping,
 			enum dma_data_direction dir);
-void dmaheap_begin_cpu(struct dma_heap_buffer *buffer, enum dma_data_direction dir);
-void dmaheap_end_cpu(struct dma_heap_buffer *buffer, enum dma_data_direction dir);
+void dmaheap_end_all(struct dma_heap_buffer *buffer, struct dmaheap_mapping *mapping);
+void dmaheap_begin_cpu(struct dma_heap_buffer *buffer, enum dma_data_direction dir,
+		       size_t offset, size_t len);
+void dmaheap_end_cpu(struct dma_heap_buffer *buffer, enum dma_data_direction dir,
+		     size_t offset, size_t len);
+
+/* statistics.c: in sysfs */
+extern const struct attribute_group *dmaheap_statistics_groups[];
+u64 dmaheap_skipped(u64 cleaned, u64 invalidated, u64 bounced, u64 everywhere);
 
 /* debugfs.c: looking at what there is */
 void dmaheap_debugfs_init(void);

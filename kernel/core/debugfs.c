@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /sys/kernel/debug/dmaheap/buffers: a line for each buffer, and who has it attached.
+ * /sys/kernel/debug/dmaheap/: buffers has a line for each buffer, who has it attached and
+ * where its newest bytes are; mistakes has what the checker has counted.
  */
 #include <linux/debugfs.h>
 #include <linux/dma-buf.h>
@@ -8,6 +9,7 @@
 #include <linux/string_helpers.h>
 #include <uapi/linux/dma-buf.h>
 
+#include "check.h"
 #include "core.h"
 
 /* Protects the list, and holds off the release of the buffers in it. */
@@ -37,6 +39,32 @@ static void show_word(struct seq_file *file, const char *word)
 		seq_escape_str(file, word, ESCAPE_OCTAL | ESCAPE_NAP | ESCAPE_APPEND, " \\");
 }
 
+/* Where the newest bytes are: "cpu", "memory", both, or the device whose copy is newest. */
+static void show_newest(struct seq_file *file, const struct dma_heap_buffer *buffer)
+{
+	const struct dmaheap_ownership *ownership = &buffer->ownership;
+
+	seq_putc(file, ' ');
+	if (ownership->newest)
+		seq_puts(file,
+			 dev_name(container_of(ownership->newest, struct dmaheap_mapping, copy)
+					  ->dev));
+	else if (ownership->cpu_dirty == ownership->cpu_stale)
+		seq_puts(file, "cpu+memory");
+	else
+		seq_puts(file, ownership->cpu_dirty ? "cpu" : "memory");
+}
+
+static void show_bytes(struct seq_file *file, const struct dma_heap_buffer *buffer)
+{
+	const u64 *bytes = buffer->bytes;
+
+	seq_printf(file, " %llu %llu %llu %llu", bytes[DMAHEAP_CLEANED],
+		   bytes[DMAHEAP_INVALIDATED], bytes[DMAHEAP_BOUNCED],
+		   dmaheap_skipped(bytes[DMAHEAP_CLEANED], bytes[DMAHEAP_INVALIDATED],
+				   bytes[DMAHEAP_BOUNCED], bytes[DMAHEAP_EVERYWHERE]));
+}
+
 static void show_buffer(struct seq_file *file, struct dma_heap_buffer *buffer)
 {
 	struct dma_buf *dmabuf = buffer->dmabuf;
@@ -55,6 +83,8 @@ static void show_buffer(struct seq_file *file, struct dma_heap_buffer *buffer)
 	show_word(file, buffer->comm);
 	guard(mutex)(&buffer->lock);
 	seq_printf(file, " %u", READ_ONCE(dmabuf->vmapping_counter));
+	show_newest(file, buffer);
+	show_bytes(file, buffer);
 	if (list_empty(&buffer->mappings))
 		show_word(file, NULL);
 	list_for_each_entry(mapping, &buffer->mappings, link) {
@@ -69,7 +99,8 @@ static int buffers_show(struct seq_file *file, void *unused)
 {
 	struct dma_heap_buffer *buffer;
 
-	seq_puts(file, "INODE SIZE HEAP NAME PID COMMAND VMAP DEVICES\n");
+	seq_puts(file, "INODE SIZE HEAP NAME PID COMMAND VMAP NEWEST "
+		       "CLEANED INVALIDATED BOUNCED SKIPPED DEVICES\n");
 	guard(mutex)(&buffers_lock);
 	list_for_each_entry(buffer, &buffers, link)
 		show_buffer(file, buffer);
@@ -77,10 +108,18 @@ static int buffers_show(struct seq_file *file, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(buffers);
 
+static int mistakes_show(struct seq_file *file, void *unused)
+{
+	dmaheap_check_show(file);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(mistakes);
+
 void dmaheap_debugfs_init(void)
 {
 	directory = debugfs_create_dir("dmaheap", NULL);
 	debugfs_create_file("buffers", 0400, directory, NULL, &buffers_fops);
+	debugfs_create_file("mistakes", 0400, directory, NULL, &mistakes_fops);
 }
 
 void dmaheap_debugfs_exit(void)

@@ -70,6 +70,7 @@ static struct dma_heap *heap_create(const struct dma_heap_export_info *exp_info,
 		return ERR_PTR(-ENOMEM);
 	device_initialize(&heap->dev);
 	heap->dev.release = dmaheap_free;
+	heap->dev.groups = dmaheap_statistics_groups;
 	init_rwsem(&heap->lock);
 	heap->owner = owner;
 	heap->priv = exp_info->priv;

@@ -2,15 +2,25 @@
 /* dmaheap_core: heaps for DMA-BUF. */
 #include <linux/module.h>
 
+#include "check.h"
 #include "core.h"
+
+#define CREATE_TRACE_POINTS
+#include "trace.h"
 
 static int __init dmaheap_init(void)
 {
-	int err = dmaheap_node_init();
+	int err = dmaheap_cache_init();
 
-	if (!err)
-		dmaheap_debugfs_init();
-	return err;
+	if (err)
+		return err;
+	err = dmaheap_node_init();
+	if (err) {
+		dmaheap_cache_exit();
+		return err;
+	}
+	dmaheap_debugfs_init();
+	return 0;
 }
 module_init(dmaheap_init);
 
@@ -18,6 +28,8 @@ static void __exit dmaheap_exit(void)
 {
 	dmaheap_debugfs_exit();
 	dmaheap_node_exit();
+	dmaheap_cache_exit();
+	dmaheap_check_exit();
 }
 module_exit(dmaheap_exit);
 

@@ -3,8 +3,8 @@
  * The buffer as devices see it: a scatter list per attachment, made for that device.
  *
  * A mapping is made once and kept until detach, for all directions: who may touch the
- * bytes when is said by the accesses that importers begin and end (ownership.c), not
- * by making and unmaking the mapping.
+ * bytes when is said by the accesses that importers begin and end (access.c), not by
+ * making and unmaking the mapping.
  */
 #include <linux/dma-buf.h>
 #include <linux/dma-map-ops.h>
@@ -44,12 +44,18 @@ static size_t next_segment(const struct dma_heap_buffer *buffer, size_t offset,
 	return min(len - 1, room) + 1;
 }
 
-/* Whether something stands between the device's addresses and physical ones. */
-static bool is_translated(struct device *dev)
+/* The IOMMU's view of the device, or NULL if the device uses physical addresses. */
+static struct iommu_domain *translation_of(struct device *dev)
 {
 	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
 
-	return get_dma_ops(dev) || (domain && domain->type != IOMMU_DOMAIN_IDENTITY);
+	return domain && domain->type != IOMMU_DOMAIN_IDENTITY ? domain : NULL;
+}
+
+/* Whether something stands between the device's addresses and physical ones. */
+static bool is_translated(struct device *dev)
+{
+	return get_dma_ops(dev) || translation_of(dev);
 }
 
 /*
@@ -138,7 +144,50 @@ static int make_handed_out(struct dmaheap_mapping *mapping)
 	return 0;
 }
 
-static void mapping_unmake(struct dmaheap_mapping *mapping)
+/* Does an address of the device lead elsewhere than to the memory itself? */
+static bool is_elsewhere(struct device *dev, dma_addr_t addr, phys_addr_t phys)
+{
+	struct iommu_domain *domain = translation_of(dev);
+
+	if (domain)
+		return iommu_iova_to_phys(domain, addr) != phys;
+	if (get_dma_ops(dev)) /* who knows: a copy that is none only costs a call */
+		return dma_need_sync(dev, addr);
+	return dma_to_phys(dev, addr) != phys;
+}
+
+/*
+ * dmaheap_mapping_bounced - how many bytes of a part are behind a bounce buffer
+ *
+ * The part is looked at piece by piece: each lies in one chunk and in one of the device's
+ * segments.
+ */
+size_t dmaheap_mapping_bounced(struct dma_heap_buffer *buffer,
+			       const struct dmaheap_mapping *mapping, size_t offset,
+			       size_t len)
+{
+	size_t start = 0, end = offset + len, bounced = 0, piece;
+	struct scatterlist *sg;
+	phys_addr_t phys;
+	unsigned int i;
+
+	for_each_sgtable_dma_sg(&mapping->sgt, sg, i) {
+		size_t segment_end = start + sg_dma_len(sg);
+
+		while (offset < min(segment_end, end)) {
+			piece = min(dmaheap_buffer_chunk(buffer, offset, &phys),
+				    min(segment_end, end) - offset);
+			if (is_elsewhere(mapping->dev, sg_dma_address(sg) + (offset - start),
+					 phys))
+				bounced += piece;
+			offset += piece;
+		}
+		start = segment_end;
+	}
+	return bounced;
+}
+
+void dmaheap_mapping_unmake(struct dmaheap_mapping *mapping)
 {
 	if (!mapping->sgt.sgl)
 		return;
@@ -149,7 +198,7 @@ static void mapping_unmake(struct dmaheap_mapping *mapping)
 	sg_free_table(&mapping->sgt); /* leaves sgl NULL: not mapped */
 }
 
-static int mapping_make(struct dma_heap_buffer *buffer, struct dmaheap_mapping *mapping)
+int dmaheap_mapping_make(struct dma_heap_buffer *buffer, struct dmaheap_mapping *mapping)
 {
 	struct segment_limits limits;
 	int err;
@@ -170,7 +219,35 @@ static int mapping_make(struct dma_heap_buffer *buffer, struct dmaheap_mapping *
 	}
 	err = make_handed_out(mapping);
 	if (err)
-		mapping_unmake(mapping);
+		dmaheap_mapping_unmake(mapping);
+	return err;
+}
+
+/* Which of the places of bytes the device's accesses are at. */
+static void find_place(struct dma_heap_buffer *buffer, struct dmaheap_mapping *mapping)
+{
+	mapping->coherent = dev_is_dma_coherent(mapping->dev);
+	mapping->bounced = dmaheap_mapping_bounced(buffer, mapping, 0, buffer->size);
+	if (mapping->bounced) {
+		mapping->place = &mapping->copy;
+		dmaheap_ownership_add_copy(&buffer->ownership, &mapping->copy);
+	} else {
+		mapping->place =
+			mapping->coherent ? &buffer->ownership.cpu : &buffer->ownership.memory;
+	}
+}
+
+/* All that a device's accesses need. */
+static int make_accessible(struct dma_heap_buffer *buffer, struct dmaheap_mapping *mapping)
+{
+	int err = dmaheap_mapping_make(buffer, mapping);
+
+	if (err)
+		return err;
+	find_place(buffer, mapping);
+	err = mapping->place == &buffer->ownership.memory ? dmaheap_cache_prepare(buffer) : 0;
+	if (err)
+		dmaheap_mapping_unmake(mapping);
 	return err;
 }
 
@@ -193,9 +270,11 @@ void dmaheap_detach(struct dma_buf *dmabuf, struct dma_buf_attachment *attachmen
 	struct dma_heap_buffer *buffer = dmabuf->priv;
 	struct dmaheap_mapping *mapping = attachment->priv;
 
-	scoped_guard(mutex, &buffer->lock)
+	scoped_guard(mutex, &buffer->lock) {
+		dmaheap_end_all(buffer, mapping);
 		list_del(&mapping->link);
-	mapping_unmake(mapping);
+	}
+	dmaheap_mapping_unmake(mapping);
 	kfree(mapping);
 }
 
@@ -208,10 +287,10 @@ struct sg_table *dmaheap_map(struct dma_buf_attachment *attachment,
 
 	guard(mutex)(&buffer->lock);
 	if (!mapping->sgt.sgl)
-		err = mapping_make(buffer, mapping);
+		err = make_accessible(buffer, mapping);
 	if (err)
 		return ERR_PTR(err);
-	dmaheap_begin_device(buffer, mapping, dir);
+	dmaheap_begin_mapped(buffer, mapping, dir);
 	return &mapping->handed_out;
 }
 
@@ -221,5 +300,5 @@ void dmaheap_unmap(struct dma_buf_attachment *attachment, struct sg_table *sgt,
 	struct dma_heap_buffer *buffer = attachment->dmabuf->priv;
 
 	guard(mutex)(&buffer->lock);
-	dmaheap_end_device(buffer, attachment->priv, dir);
+	dmaheap_end_mapped(buffer, attachment->priv, dir);
 }

@@ -6,6 +6,7 @@
 #include <linux/dma-buf.h>
 #include <linux/mm.h>
 
+#include "check.h"
 #include "core.h"
 
 /* Pages entered by one call: what fits on the stack. */
@@ -54,8 +55,10 @@ static vm_fault_t mmap_fault(struct vm_fault *vmf)
 	struct vm_area_struct *vma = vmf->vma;
 	unsigned long table = ALIGN_DOWN(vmf->address, PMD_SIZE);
 	unsigned long last = min(vma->vm_end - 1, table + PMD_SIZE - 1);
-	int err = insert_range(vma, max(vma->vm_start, table), last + 1);
+	int err;
 
+	dmaheap_check_fault(vma->vm_private_data, vmf);
+	err = insert_range(vma, max(vma->vm_start, table), last + 1);
 	/* -EFAULT: the page table was taken away meanwhile; the access faults again. */
 	return err && err != -EFAULT ? vmf_error(err) : VM_FAULT_NOPAGE;
 }

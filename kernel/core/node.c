@@ -12,6 +12,7 @@
 #include <linux/slab.h>
 #include <linux/sysfs.h>
 #include <linux/uaccess.h>
+#include <uapi/linux/dma-buf.h>
 
 #include "../compat/class.h"
 #include "core.h"
@@ -62,11 +63,61 @@ static long ioctl_alloc(struct dma_heap *heap, void *arg, void __user *user, siz
 	return 0;
 }
 
+/* Which way the bytes go, from the devices' side: as for DMA_BUF_IOCTL_SYNC. */
+static enum dma_data_direction direction_of(u64 flags)
+{
+	switch (flags & DMA_BUF_SYNC_RW) {
+	case DMA_BUF_SYNC_READ: return DMA_FROM_DEVICE;
+	case DMA_BUF_SYNC_WRITE: return DMA_TO_DEVICE;
+	case DMA_BUF_SYNC_RW: return DMA_BIDIRECTIONAL;
+	default: return DMA_NONE;
+	}
+}
+
+static int sync_range(struct dma_buf *dmabuf, const struct dma_heap_sync_data *data)
+{
+	enum dma_data_direction dir = direction_of(data->flags);
+
+	if (!dmaheap_buffer_of(dmabuf) || data->flags & ~(u64)DMA_BUF_SYNC_VALID_FLAGS_MASK ||
+	    dir == DMA_NONE)
+		return -EINVAL;
+	if (!data->len || data->offset > dmabuf->size ||
+	    data->len > dmabuf->size - data->offset)
+		return -EINVAL;
+	if (!(data->flags & DMA_BUF_SYNC_END))
+		return dmaheap_begin_cpu_access(dmabuf, dir, data->offset, data->len);
+	dmaheap_end_cpu_access(dmabuf, dir, data->offset, data->len);
+	return 0;
+}
+
+static long ioctl_sync(struct dma_heap *heap, void *arg, void __user *user, size_t size)
+{
+	const struct dma_heap_sync_data *data = arg;
+	struct dma_buf *dmabuf;
+	int err;
+
+	if (data->pad)
+		return -EINVAL;
+	if (!READ_ONCE(heap->ops)) /* nothing of it is called, but so says the ABI */
+		return -ENODEV;
+	dmabuf = dma_buf_get(data->fd);
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
+	err = sync_range(dmabuf, data);
+	dma_buf_put(dmabuf);
+	return err;
+}
+
 static const struct node_ioctl ioctls[] = {
 	{
 		.number = DMA_HEAP_IOCTL_ALLOC,
 		.min_size = offsetofend(struct dma_heap_allocation_data, fd),
 		.call = ioctl_alloc,
+	},
+	{
+		.number = DMA_HEAP_IOCTL_SYNC,
+		.min_size = sizeof(struct dma_heap_sync_data),
+		.call = ioctl_sync,
 	},
 };
 
@@ -85,6 +136,7 @@ static long node_ioctl(struct file *file, unsigned int number, unsigned long arg
 {
 	union {
 		struct dma_heap_allocation_data alloc;
+		struct dma_heap_sync_data sync;
 	} data = {};
 	const struct node_ioctl *ioctl = find_ioctl(number);
 	void __user *user = (void __user *)arg;

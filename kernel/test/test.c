@@ -8,6 +8,7 @@
 #include <linux/dma-buf.h>
 #include <linux/dma-direct.h>
 #include <linux/dma-heap.h>
+#include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
 #include <linux/fs.h>
 #include <linux/highmem.h>
@@ -22,6 +23,7 @@
 #include <linux/vmalloc.h>
 #include <linux/xarray.h>
 
+#include "../compat/coherency.h"
 #include "test.h"
 
 /**
@@ -64,14 +66,7 @@ static int set_coherency(struct device *dev, u32 coherency)
 		return 0;
 	if (coherency > DMAHEAP_TEST_NONCOHERENT)
 		return -EINVAL;
-#if defined(CONFIG_ARCH_HAS_SYNC_DMA_FOR_DEVICE) || \
-	defined(CONFIG_ARCH_HAS_SYNC_DMA_FOR_CPU) || \
-	defined(CONFIG_ARCH_HAS_SYNC_DMA_FOR_CPU_ALL)
-	dev->dma_coherent = coherency == DMAHEAP_TEST_COHERENT;
-	return 0;
-#else
-	return coherency == DMAHEAP_TEST_COHERENT ? 0 : -EOPNOTSUPP;
-#endif
+	return compat_set_coherent(dev, coherency == DMAHEAP_TEST_COHERENT);
 }
 
 static int configure_device(struct device *dev, const struct dmaheap_test_device *data)
@@ -258,21 +253,13 @@ static phys_addr_t device_to_phys(struct device *dev, dma_addr_t addr)
 	return dma_to_phys(dev, addr);
 }
 
-static bool is_coherent(struct device *dev)
-{
-#ifdef CONFIG_ARCH_HAS_SYNC_DMA_FOR_DEVICE
-	return dev->dma_coherent;
-#else
-	return true;
-#endif
-}
-
 /* A device that does not snoop reads memory, not the caches: so do we in its place. */
 static int touch_page(struct device *dev, phys_addr_t phys, void *bytes, size_t len,
 		      bool write)
 {
 	struct page *page = pfn_to_page(PHYS_PFN(phys));
-	pgprot_t prot = is_coherent(dev) ? PAGE_KERNEL : pgprot_writecombine(PAGE_KERNEL);
+	pgprot_t prot =
+		dev_is_dma_coherent(dev) ? PAGE_KERNEL : pgprot_writecombine(PAGE_KERNEL);
 	void *vaddr = vmap(&page, 1, VM_MAP, prot);
 
 	if (!vaddr)

@@ -22,14 +22,18 @@ static void round_trip(int device, uint64_t len)
 	uint32_t id = device_attach(device, fd);
 	char *bytes = buffer_map(fd, len), *seen = must((char *)malloc(len));
 
+	cpu_begin(fd, DMA_BUF_SYNC_WRITE);
 	fill(bytes, len, 0, 1);
+	cpu_end(fd, DMA_BUF_SYNC_WRITE);
 	device_map(device, id, BOTH_WAYS);
 	device_read(device, id, 0, seen, len);
 	check(is_filled(seen, len, 0, 1));
 	fill(seen, len, 0, 2);
 	device_write(device, id, 0, seen, len);
 	device_unmap(device, id, BOTH_WAYS);
+	cpu_begin(fd, DMA_BUF_SYNC_READ);
 	check(is_filled(bytes, len, 0, 2));
+	cpu_end(fd, DMA_BUF_SYNC_READ);
 	device_detach(device, id);
 	munmap(bytes, len);
 	close(fd);
@@ -174,6 +178,7 @@ static void mapped_twice(void)
 	byte = 7;
 	device_write(device, id, LEN - 1, &byte, 1);
 	device_unmap(device, id, BOTH_WAYS);
+	cpu_begin(fd, DMA_BUF_SYNC_READ);
 	check_equal(bytes[LEN - 1], 7);
 }
 
@@ -192,6 +197,7 @@ static void mapped_again(void)
 	check_equal(byte, 7);
 	device_unmap(device, id, BOTH_WAYS);
 	device_unmap(device, id, FROM_DEVICE);
+	cpu_begin(fd, DMA_BUF_SYNC_READ);
 	check_equal(bytes[LEN - 1], 7);
 }
 
@@ -221,9 +227,9 @@ static void beside_a_display(bool camera_first)
 		device_read(encoder, coded, 0, bytes, LEN);
 		check(is_filled(bytes, LEN, 0, frame));
 		device_unmap(encoder, coded, TO_DEVICE);
-		buffer_sync(fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ);
+		cpu_begin(fd, DMA_BUF_SYNC_READ);
 		check(is_filled(mapped, LEN, 0, frame));
-		buffer_sync(fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ);
+		cpu_end(fd, DMA_BUF_SYNC_READ);
 	}
 }
 
@@ -252,7 +258,9 @@ static void camera_holds(void)
 		device_read(display, shown, 0, bytes, LEN);
 		check(is_filled(bytes, LEN, 0, frame));
 		device_unmap(display, shown, TO_DEVICE);
+		cpu_begin(fd, DMA_BUF_SYNC_READ);
 		check(is_filled(mapped, LEN, 0, frame));
+		cpu_end(fd, DMA_BUF_SYNC_READ);
 	}
 }
 
@@ -264,16 +272,16 @@ static void cpu_keeps_writing(void)
 	char *bytes = must((char *)malloc(LEN)), *mapped = buffer_map(fd, LEN);
 
 	device_map(holder, held, BOTH_WAYS);
-	buffer_sync(fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE);
+	cpu_begin(fd, DMA_BUF_SYNC_WRITE);
 	fill(mapped, LEN, 0, 1);
 	device_map(passer, passing, TO_DEVICE);
 	device_unmap(passer, passing, TO_DEVICE);
 	check(is_filled(mapped, LEN, 0, 1));
-	buffer_sync(fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE);
+	cpu_end(fd, DMA_BUF_SYNC_WRITE);
 	device_read(holder, held, 0, bytes, LEN);
 	check(is_filled(bytes, LEN, 0, 1));
 	/* An end without a beginning does not count. */
-	buffer_sync(fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE);
+	cpu_end(fd, DMA_BUF_SYNC_WRITE);
 	fill(bytes, LEN, 0, 2);
 	device_write(holder, held, 0, bytes, LEN);
 	device_map(passer, passing, TO_DEVICE);
@@ -313,11 +321,14 @@ static void partial_write(void)
 	uint32_t id = device_attach(device, fd);
 	char part[1000], *bytes = buffer_map(fd, LEN);
 
+	cpu_begin(fd, DMA_BUF_SYNC_WRITE);
 	fill(bytes, LEN, 0, 1);
+	cpu_end(fd, DMA_BUF_SYNC_WRITE);
 	memset(part, 0, sizeof(part));
 	device_map(device, id, FROM_DEVICE);
 	device_write(device, id, MIB + 123, part, sizeof(part));
 	device_unmap(device, id, FROM_DEVICE);
+	cpu_begin(fd, DMA_BUF_SYNC_READ);
 	check(is_filled(bytes, MIB + 123, 0, 1));
 	check(is_zero(bytes + MIB + 123, sizeof(part)));
 	check(is_filled(bytes + MIB + 1123, LEN - MIB - 1123, MIB + 1123, 1));
@@ -337,13 +348,13 @@ static void held_mapping(void)
 
 	device_map(device, id, BOTH_WAYS);
 	for (round = 0; round < 3; round++) {
-		buffer_sync(fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW);
+		cpu_begin(fd, DMA_BUF_SYNC_RW);
 		fill(bytes, LEN, 0, round);
 		if (cmdline_has("swiotlb=force")) {
 			device_read(device, id, 0, seen, LEN);
 			check(!is_filled(seen, LEN, 0, round));
 		}
-		buffer_sync(fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW);
+		cpu_end(fd, DMA_BUF_SYNC_RW);
 		device_read(device, id, 0, seen, LEN);
 		check(is_filled(seen, LEN, 0, round));
 
@@ -351,9 +362,9 @@ static void held_mapping(void)
 		device_write(device, id, 0, seen, LEN);
 		if (cmdline_has("swiotlb=force"))
 			check(!is_filled(bytes, LEN, 0, 100 + round));
-		buffer_sync(fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ);
+		cpu_begin(fd, DMA_BUF_SYNC_READ);
 		check(is_filled(bytes, LEN, 0, 100 + round));
-		buffer_sync(fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ);
+		cpu_end(fd, DMA_BUF_SYNC_READ);
 	}
 	device_unmap(device, id, BOTH_WAYS);
 }
@@ -366,11 +377,11 @@ static void reading_keeps_device_bytes(void)
 	char *bytes = buffer_map(fd, LEN), *seen = must((char *)malloc(LEN));
 
 	device_map(device, id, BOTH_WAYS);
-	buffer_sync(fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ);
+	cpu_begin(fd, DMA_BUF_SYNC_READ);
 	check(is_zero(bytes, LEN));
 	fill(seen, LEN, 0, 1);
 	device_write(device, id, 0, seen, LEN);
-	buffer_sync(fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ);
+	cpu_end(fd, DMA_BUF_SYNC_READ);
 	device_read(device, id, 0, seen, LEN);
 	check(is_filled(seen, LEN, 0, 1));
 }

@@ -11,6 +11,7 @@
 #ifndef _LINUX_DMA_HEAP_H
 #define _LINUX_DMA_HEAP_H
 
+#include <linux/dma-direction.h>
 #include <linux/module.h>
 #include <linux/types.h>
 #include <uapi/linux/dma-heap.h>
@@ -19,6 +20,7 @@
 MODULE_INFO(import_ns, "DMAHEAP");
 
 struct dma_buf;
+struct dma_buf_attachment;
 struct dma_heap;
 
 /**
@@ -55,6 +57,8 @@ struct dma_heap_export_info {
 #define dma_heap_find_by_name dmaheap_find_by_name
 #define dma_heap_put dmaheap_put
 #define dma_heap_buffer_alloc dmaheap_buffer_alloc
+#define dma_heap_begin_device_access dmaheap_begin_device_access
+#define dma_heap_end_device_access dmaheap_end_device_access
 
 struct dma_heap *dmaheap_add(const struct dma_heap_export_info *exp_info,
 			     struct module *owner);
@@ -65,5 +69,9 @@ struct dma_heap *dma_heap_find_by_name(const char *name);
 void dma_heap_put(struct dma_heap *heap);
 struct dma_buf *dma_heap_buffer_alloc(struct dma_heap *heap, size_t len, u32 fd_flags,
 				      u64 heap_flags);
+int dma_heap_begin_device_access(struct dma_buf_attachment *attachment,
+				 enum dma_data_direction dir);
+int dma_heap_end_device_access(struct dma_buf_attachment *attachment,
+			       enum dma_data_direction dir);
 
 #endif /* _LINUX_DMA_HEAP_H */

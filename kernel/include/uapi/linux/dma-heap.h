@@ -64,4 +64,45 @@ struct dma_heap_allocation_data {
 /* Allocates a buffer; see "allocating from a heap". */
 #define DMA_HEAP_IOCTL_ALLOC _IOWR(DMA_HEAP_IOC_MAGIC, 0x0, struct dma_heap_allocation_data)
 
+/**
+ * DOC: syncing a part of a buffer
+ *
+ * An extension of dmaheap: what %DMA_BUF_IOCTL_SYNC does for all of a buffer,
+ * ioctl(heap, %DMA_HEAP_IOCTL_SYNC, &data) does for a part of it, at a part of the cost.
+ * The buffer may be of any heap of dmaheap.  An access to a part is begun and ended by
+ * the same values but for %DMA_BUF_SYNC_START and %DMA_BUF_SYNC_END; in between, only
+ * that part may be touched.
+ *
+ * The call returns 0, or -1 and sets errno:
+ *
+ * ====== =====================================================================
+ * EINVAL @len is 0, the part is not within the buffer, @flags holds an unknown bit or
+ *        neither of %DMA_BUF_SYNC_READ and %DMA_BUF_SYNC_WRITE, @pad is not 0, @fd is
+ *        no dma-buf or not one of dmaheap, or the caller's structure is shorter
+ * EBADF  @fd is not open
+ * EINTR  a signal came while a device was still writing; call again
+ * EFAULT @data cannot be read
+ * ENODEV the heap was removed after it had been opened
+ * ====== =====================================================================
+ */
+
+/**
+ * struct dma_heap_sync_data - begin or end an access of the CPU to a part of a buffer
+ * @fd:		the dma-buf
+ * @pad:	0
+ * @flags:	as in struct dma_buf_sync
+ * @offset:	where the part starts, in bytes
+ * @len:	bytes
+ */
+struct dma_heap_sync_data {
+	__s32 fd;
+	__u32 pad;
+	__u64 flags;
+	__u64 offset;
+	__u64 len;
+};
+
+/* Begins or ends an access to a part; see "syncing a part of a buffer". */
+#define DMA_HEAP_IOCTL_SYNC _IOW(DMA_HEAP_IOC_MAGIC, 0x80, struct dma_heap_sync_data)
+
 #endif /* _UAPI_LINUX_DMA_HEAP_H */
