@@ -25,6 +25,7 @@
 
 #include "../compat/coherency.h"
 #include "test.h"
+#include "witness.h"
 
 /**
  * struct importer - an open /dev/dmaheap_test
@@ -33,6 +34,7 @@
  * @attached:	&struct attached by id
  * @held:	the heap held, or NULL
  * @published:	&struct published
+ * @shadows:	of dma-bufs, see witness.h
  */
 struct importer {
 	struct mutex lock;
@@ -40,6 +42,7 @@ struct importer {
 	struct xarray attached;
 	struct dma_heap *held;
 	struct list_head published;
+	struct list_head shadows;
 };
 
 /* An attachment; @maps counts maps not yet unmapped by direction. */
@@ -221,6 +224,24 @@ static long test_map(struct importer *importer, void *arg)
 	return 0;
 }
 
+static long test_job(struct importer *importer, const struct dmaheap_test_job *data,
+		     int (*call)(struct dma_buf_attachment *, enum dma_data_direction))
+{
+	struct attached *attached = xa_load(&importer->attached, data->id);
+
+	return attached ? call(attached->attachment, data->direction) : -ENOENT;
+}
+
+static long test_begin(struct importer *importer, void *arg)
+{
+	return test_job(importer, arg, dma_heap_begin_device_access);
+}
+
+static long test_end(struct importer *importer, void *arg)
+{
+	return test_job(importer, arg, dma_heap_end_device_access);
+}
+
 static bool is_mapped(const struct attached *attached)
 {
 	return attached->maps[DMA_BIDIRECTIONAL] || attached->maps[DMA_TO_DEVICE] ||
@@ -377,6 +398,31 @@ static long test_vmap(struct importer *importer, void *arg)
 	return err;
 }
 
+/* ---- what the kernel does ---- */
+
+static long test_witness(struct importer *importer, void *arg)
+{
+	return witness_read(arg);
+}
+
+static long test_shadow(struct importer *importer, void *arg)
+{
+	struct dma_buf *dmabuf = dma_buf_get(*(s32 *)arg);
+	int err;
+
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
+	err = shadow_create(dmabuf, &importer->shadows);
+	dma_buf_put(dmabuf);
+	return err;
+}
+
+static long test_evict(struct importer *importer, void *arg)
+{
+	shadow_evict(*(u64 *)arg);
+	return 0;
+}
+
 /* ---- clients of heaps ---- */
 
 static long test_hold(struct importer *importer, void *arg)
@@ -486,6 +532,11 @@ static const struct test_ioctl {
 	{ DMAHEAP_TEST_ADD, test_add },
 	{ DMAHEAP_TEST_REMOVE, test_remove },
 	{ DMAHEAP_TEST_VMAP, test_vmap },
+	{ DMAHEAP_TEST_BEGIN, test_begin },
+	{ DMAHEAP_TEST_END, test_end },
+	{ DMAHEAP_TEST_WITNESS, test_witness },
+	{ DMAHEAP_TEST_SHADOW, test_shadow },
+	{ DMAHEAP_TEST_EVICT, test_evict },
 	/* clang-format on */
 };
 
@@ -500,6 +551,9 @@ static long call_ioctl(struct importer *importer, const struct test_ioctl *ioctl
 		struct dmaheap_test_heap heap;
 		struct dmaheap_test_alloc alloc;
 		struct dmaheap_test_vmap vmap;
+		struct dmaheap_test_job job;
+		struct dmaheap_test_witness witness;
+		u64 seed;
 	} data;
 	long err;
 
@@ -532,6 +586,7 @@ static int test_open(struct inode *inode, struct file *file)
 	mutex_init(&importer->lock);
 	xa_init_flags(&importer->attached, XA_FLAGS_ALLOC1);
 	INIT_LIST_HEAD(&importer->published);
+	INIT_LIST_HEAD(&importer->shadows);
 	file->private_data = importer;
 	return 0;
 }
@@ -548,6 +603,7 @@ static int test_release(struct inode *inode, struct file *file)
 	xa_destroy(&importer->attached);
 	if (importer->pdev)
 		device_destroy_pdev(importer->pdev);
+	shadow_destroy_all(&importer->shadows);
 	dma_heap_put(importer->held);
 	list_for_each_entry_safe(published, next, &importer->published, link)
 		unpublish(published);
@@ -569,7 +625,25 @@ static struct miscdevice test_misc = {
 	.fops = &test_fops,
 	.mode = 0600,
 };
-module_misc_device(test_misc);
+
+static int __init test_init(void)
+{
+	int err;
+
+	witness_init();
+	err = misc_register(&test_misc);
+	if (err)
+		witness_exit();
+	return err;
+}
+module_init(test_init);
+
+static void __exit test_exit(void)
+{
+	misc_deregister(&test_misc);
+	witness_exit();
+}
+module_exit(test_exit);
 
 MODULE_DESCRIPTION("Test: devices, clients and heaps under a test's control");
 MODULE_LICENSE("GPL");

@@ -90,4 +90,37 @@ struct dmaheap_test_vmap {
 };
 #define DMAHEAP_TEST_VMAP _IOW('T', 0x0a, struct dmaheap_test_vmap)
 
+/* Begins and ends a job of the device by dma_heap_begin_device_access() and its end. */
+struct dmaheap_test_job {
+	__u32 id;
+	__u32 direction;
+};
+#define DMAHEAP_TEST_BEGIN _IOW('T', 0x0b, struct dmaheap_test_job)
+#define DMAHEAP_TEST_END _IOW('T', 0x0c, struct dmaheap_test_job)
+
+/*
+ * What kprobes have seen of the kernel's own functions since the module was loaded, in bytes.
+ * EOPNOTSUPP: they cannot be set here.
+ */
+struct dmaheap_test_witness {
+	__u64 cleaned;	   /* arch_sync_dma_for_device() */
+	__u64 invalidated; /* arch_sync_dma_for_cpu(), but for DMA_TO_DEVICE */
+	__u64 copied_in;   /* swiotlb_sync_single_for_device() */
+	__u64 copied_out;  /* swiotlb_sync_single_for_cpu() */
+};
+#define DMAHEAP_TEST_WITNESS _IOR('T', 0x0d, struct dmaheap_test_witness)
+
+/*
+ * Gives a dma-buf, which must be new, a memory behind caches: an emulator has none.  From
+ * now on devices that do not snoop read and write that memory instead of the pages, which
+ * are what the caches hold, and only cache maintenance moves lines between both.  Ends when
+ * the file is closed.  EOPNOTSUPP: all devices snoop.
+ */
+#define DMAHEAP_TEST_SHADOW _IOW('T', 0x0e, __s32)
+
+/* Drops lines of all such caches, dirty ones after writing them back: by chance, but as the
+ * seed says.
+ */
+#define DMAHEAP_TEST_EVICT _IOW('T', 0x0f, __u64)
+
 #endif /* _DMAHEAP_TEST_H */
