@@ -39,6 +39,8 @@
 
 #define MAX_BUFFERS 8
 #define BUFFERS_TABLE "/sys/kernel/debug/dmaheap/buffers"
+#define MISTAKES_TABLE "/sys/kernel/debug/dmaheap/mistakes"
+#define CHECKER "/sys/module/dmaheap_core/parameters/check"
 
 struct buffer {
 	int fd;
@@ -355,8 +357,9 @@ static bool look_up(const struct buffer *buffer, struct use *use)
 		unsigned long inode;
 
 		memset(use, 0, sizeof(*use));
-		found = sscanf(line, "%lu %*s %*s %*s %*s %*s %u %127[^\n]", &inode,
-			       &use->kernel_maps, use->devices) == 3 &&
+		found = sscanf(line,
+			       "%lu %*s %*s %*s %*s %*s %u %*s %*s %*s %*s %*s %127[^\n]",
+			       &inode, &use->kernel_maps, use->devices) == 3 &&
 			inode == buffer->inode;
 	}
 	if (table)
@@ -381,6 +384,25 @@ static unsigned int count_at_camera(struct pipeline *p)
 	for (i = 0; i < p->nr_buffers; i++)
 		n += look_up(&p->buffers[i], &use) && (use.kernel_maps || is_attached(&use));
 	return n;
+}
+
+/* What the checker of accesses has found since it is on; -1: it is not. */
+static long count_mistakes(void)
+{
+	FILE *checker = fopen(CHECKER, "r"), *table = fopen(MISTAKES_TABLE, "r");
+	long number, sum = -1;
+
+	if (checker && table && fgetc(checker) == 'Y') {
+		sum = 0;
+		fscanf(table, "%*s %*s");
+		while (fscanf(table, "%*s %ld", &number) == 1)
+			sum += number;
+	}
+	if (checker)
+		fclose(checker);
+	if (table)
+		fclose(table);
+	return sum;
 }
 
 static void report(struct pipeline *p, unsigned int at_camera)
@@ -410,6 +432,8 @@ static void report(struct pipeline *p, unsigned int at_camera)
 		printf("bytes copied       not known: %s shows\n"
 		       "                   %u of %u buffers with the camera, and %u with both\n",
 		       BUFFERS_TABLE, at_camera, p->nr_buffers, at_both);
+	if (count_mistakes() >= 0)
+		printf("ownership mistakes %ld, says the checker\n", count_mistakes());
 	fflush(stdout);
 }
 

@@ -2,6 +2,7 @@
 #include "heap.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,9 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <drm.h>
+#include <drm_mode.h>
 
 #include "tap.h"
 
@@ -216,6 +220,17 @@ int device_open(void)
 	return must(open(DMAHEAP_TEST_NODE, O_RDWR | O_CLOEXEC));
 }
 
+int device_of(enum dmaheap_test_coherency coherency, unsigned int mask_bits)
+{
+	struct dmaheap_test_device data = { .mask_bits = mask_bits, .coherency = coherency };
+	int device = device_open();
+
+	if (!ioctl(device, DMAHEAP_TEST_DEVICE, &data))
+		return device;
+	close(device);
+	return -1;
+}
+
 int device_new(unsigned int mask_bits, unsigned int max_segment)
 {
 	struct dmaheap_test_device data = {
@@ -283,4 +298,135 @@ void device_read(int device, uint32_t id, uint64_t offset, void *bytes, size_t l
 void device_write(int device, uint32_t id, uint64_t offset, const void *bytes, size_t len)
 {
 	device_access(device, id, offset, (void *)bytes, len, true);
+}
+
+void device_begin(int device, uint32_t id, uint32_t direction)
+{
+	struct dmaheap_test_job data = { .id = id, .direction = direction };
+
+	must(ioctl(device, DMAHEAP_TEST_BEGIN, &data));
+}
+
+void device_end(int device, uint32_t id, uint32_t direction)
+{
+	struct dmaheap_test_job data = { .id = id, .direction = direction };
+
+	must(ioctl(device, DMAHEAP_TEST_END, &data));
+}
+
+/* The file that holds what belongs to no device. */
+static int common_device(void)
+{
+	static int device = -1;
+
+	if (device < 0)
+		device = device_open();
+	return device;
+}
+
+bool witness(struct dmaheap_test_witness *seen)
+{
+	if (!ioctl(common_device(), DMAHEAP_TEST_WITNESS, seen))
+		return true;
+	check_equal(errno, EOPNOTSUPP);
+	return false;
+}
+
+int cached_buffer(uint64_t len)
+{
+	int32_t fd = heap_buffer(len);
+
+	if (ioctl(common_device(), DMAHEAP_TEST_SHADOW, &fd))
+		check_equal(errno, EOPNOTSUPP);
+	return fd;
+}
+
+bool has_caches(void)
+{
+	int device = device_of(DMAHEAP_TEST_NONCOHERENT, 64);
+
+	if (device < 0)
+		return false;
+	close(device);
+	return true;
+}
+
+void evict(uint64_t seed)
+{
+	must(ioctl(common_device(), DMAHEAP_TEST_EVICT, &seed));
+}
+
+uint64_t heap_counter(const char *name)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "/sys/class/%s/%s/cache/%s",
+		 strstr(heap_name(), ".dmaheap") ? "dmaheap" : "dma_heap", heap_name(), name);
+	return file_number(path);
+}
+
+void part_sync(int fd, uint64_t flags, uint64_t offset, uint64_t len)
+{
+	struct dma_heap_sync_data data = {
+		.fd = fd,
+		.flags = flags,
+		.offset = offset,
+		.len = len,
+	};
+	static int heap = -1;
+
+	if (heap < 0)
+		heap = heap_open();
+	must(ioctl(heap, DMA_HEAP_IOCTL_SYNC, &data));
+}
+
+uint64_t file_number(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	uint64_t number;
+
+	if (!file || fscanf(file, "%" SCNu64, &number) != 1)
+		tap_fail(__FILE__, __LINE__, "no number in %s", path);
+	fclose(file);
+	return number;
+}
+
+void file_write(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		tap_fail(__FILE__, __LINE__, "cannot write '%s' to %s: %s", text, path,
+			 strerrorname_np(errno));
+	close(fd);
+}
+
+int vgem_open(void)
+{
+	int number, fd;
+
+	for (number = 0; number < 8; number++) {
+		char path[64], name[8] = "";
+		struct drm_version version = { .name_len = sizeof(name) - 1, .name = name };
+
+		snprintf(path, sizeof(path), "/dev/dri/card%d", number);
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		if (fd >= 0 && !ioctl(fd, DRM_IOCTL_VERSION, &version) &&
+		    !strcmp(name, "vgem"))
+			return fd;
+	}
+	tap_skip("no vgem on this kernel");
+}
+
+int foreign_buffer(uint64_t len)
+{
+	struct drm_mode_create_dumb dumb = { .width = len / 4, .height = 1, .bpp = 32 };
+	struct drm_prime_handle prime = { .flags = O_RDWR | O_CLOEXEC };
+	int drm = vgem_open();
+
+	must(ioctl(drm, DRM_IOCTL_MODE_CREATE_DUMB, &dumb));
+	prime.handle = dumb.handle;
+	must(ioctl(drm, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime));
+	close(drm);
+	return prime.fd;
 }

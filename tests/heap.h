@@ -71,6 +71,39 @@ void device_unmap(int device, uint32_t id, uint32_t direction);
 void device_read(int device, uint32_t id, uint64_t offset, void *bytes, size_t len);
 void device_write(int device, uint32_t id, uint64_t offset, const void *bytes, size_t len);
 
+/* A device of a kind; returns -1 and errno on failure. */
+int device_of(enum dmaheap_test_coherency coherency, unsigned int mask_bits);
+
+/* A job of the device, by the calls for drivers. */
+void device_begin(int device, uint32_t id, uint32_t direction);
+void device_end(int device, uint32_t id, uint32_t direction);
+
+/* What the kernel has done to caches and bounce buffers so far; false: nobody sees it. */
+bool witness(struct dmaheap_test_witness *seen);
+
+/*
+ * Allocates from the heap under test, and gives the buffer caches that show in its bytes when
+ * their maintenance is forgotten, where devices need it.
+ */
+int cached_buffer(uint64_t len);
+/* Whether it does. */
+bool has_caches(void);
+void evict(uint64_t seed);
+
+/* A number of the heap under test in sysfs. */
+uint64_t heap_counter(const char *name);
+
+/* Begins or ends an access of the CPU to a part, by DMA_HEAP_IOCTL_SYNC. */
+void part_sync(int fd, uint64_t flags, uint64_t offset, uint64_t len);
+
+/* Another driver: vgem, or the test is skipped; and a dma-buf of its own. */
+int vgem_open(void);
+int foreign_buffer(uint64_t len);
+
+/* A number in a file; ends the test if there is none. */
+uint64_t file_number(const char *path);
+void file_write(const char *path, const char *text);
+
 /* enum dma_data_direction */
 enum { BOTH_WAYS, TO_DEVICE, FROM_DEVICE };
 

@@ -43,12 +43,19 @@ static void count_device(struct dma_heap_buffer *buffer, const struct dmaheap_ma
 	dmaheap_count(buffer, DMAHEAP_EVERYWHERE, sync_cost(buffer, mapping));
 }
 
+/* Who brackets its jobs is mapped all the time. */
+static bool is_mapped(const struct dmaheap_mapping *mapping)
+{
+	return mapping->brackets || mapping->open[DMAHEAP_MAPPED_READ] ||
+	       mapping->open[DMAHEAP_MAPPED_BOTH] || mapping->open[DMAHEAP_MAPPED_WRITE];
+}
+
 static void count_cpu(struct dma_heap_buffer *buffer)
 {
 	struct dmaheap_mapping *mapping;
 
 	list_for_each_entry(mapping, &buffer->mappings, link)
-		if (mapping->sgt.sgl)
+		if (is_mapped(mapping))
 			count_device(buffer, mapping);
 }
 

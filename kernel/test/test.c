@@ -274,15 +274,32 @@ static phys_addr_t device_to_phys(struct device *dev, dma_addr_t addr)
 	return dma_to_phys(dev, addr);
 }
 
+static void touch_coherent(struct page *page, size_t offset, void *bytes, size_t len,
+			   bool write)
+{
+	void *vaddr = kmap_local_page(page);
+
+	if (write)
+		memcpy(vaddr + offset, bytes, len);
+	else
+		memcpy(bytes, vaddr + offset, len);
+	kunmap_local(vaddr);
+}
+
 /* A device that does not snoop reads memory, not the caches: so do we in its place. */
 static int touch_page(struct device *dev, phys_addr_t phys, void *bytes, size_t len,
 		      bool write)
 {
 	struct page *page = pfn_to_page(PHYS_PFN(phys));
-	pgprot_t prot =
-		dev_is_dma_coherent(dev) ? PAGE_KERNEL : pgprot_writecombine(PAGE_KERNEL);
-	void *vaddr = vmap(&page, 1, VM_MAP, prot);
+	void *vaddr;
 
+	if (dev_is_dma_coherent(dev)) {
+		touch_coherent(page, offset_in_page(phys), bytes, len, write);
+		return 0;
+	}
+	if (shadow_touch(phys, bytes, len, write))
+		return 0;
+	vaddr = vmap(&page, 1, VM_MAP, pgprot_writecombine(PAGE_KERNEL));
 	if (!vaddr)
 		return -ENOMEM;
 	if (write)

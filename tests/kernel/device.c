@@ -18,7 +18,7 @@
 /* A buffer whose bytes go to a device and come back changed. */
 static void round_trip(int device, uint64_t len)
 {
-	int fd = heap_buffer(len);
+	int fd = cached_buffer(len);
 	uint32_t id = device_attach(device, fd);
 	char *bytes = buffer_map(fd, len), *seen = must((char *)malloc(len));
 
@@ -56,7 +56,7 @@ static void segments(void)
 	unsigned int i;
 
 	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-		int device = device_new(64, limits[i]), fd = heap_buffer(LEN);
+		int device = device_new(64, limits[i]), fd = cached_buffer(LEN);
 		uint32_t id = device_attach(device, fd);
 		struct dmaheap_test_map map = device_map(device, id, BOTH_WAYS);
 
@@ -71,7 +71,7 @@ static void segments(void)
 /* Chunks that the device can take whole stay whole. */
 static void segments_whole(void)
 {
-	int device = device_new(64, 0xffffffff), fd = heap_buffer(8 * MIB);
+	int device = device_new(64, 0xffffffff), fd = cached_buffer(8 * MIB);
 	struct dmaheap_test_map map = device_map(device, device_attach(device, fd), BOTH_WAYS);
 
 	if (cmdline_has("swiotlb=force"))
@@ -91,7 +91,7 @@ static void boundary(void)
 			.max_segment = 0xfffff000,
 			.boundary = masks[i],
 		};
-		int device = device_open(), fd = heap_buffer(LEN);
+		int device = device_open(), fd = cached_buffer(LEN);
 
 		must(ioctl(device, DMAHEAP_TEST_DEVICE, &data));
 		check_equal(device_map(device, device_attach(device, fd), BOTH_WAYS).crossings,
@@ -104,7 +104,7 @@ static void boundary(void)
 static void segments_too_small(void)
 {
 	int device = device_new(64, 2048);
-	struct dmaheap_test_map map = { .id = device_attach(device, heap_buffer(LEN)) };
+	struct dmaheap_test_map map = { .id = device_attach(device, cached_buffer(LEN)) };
 
 	check_errno(ioctl(device, DMAHEAP_TEST_MAP, &map), EINVAL);
 }
@@ -113,7 +113,7 @@ static void mask_of_32_bits(void)
 {
 	/* So much that some of it lies above 4 GiB where there is memory above it. */
 	const uint64_t len = 24 * MIB;
-	int device = device_new(32, 0), fd = heap_buffer(len);
+	int device = device_new(32, 0), fd = cached_buffer(len);
 	struct dmaheap_test_map map = device_map(device, device_attach(device, fd), BOTH_WAYS);
 
 	check(map.first < 1ULL << 32);
@@ -125,7 +125,7 @@ static void mask_of_32_bits(void)
 /* Whether the test above has tested anything. */
 static void memory_above_4g(void)
 {
-	int device = device_new(64, 0), fd = heap_buffer(24 * MIB);
+	int device = device_new(64, 0), fd = cached_buffer(24 * MIB);
 	struct dmaheap_test_map map = device_map(device, device_attach(device, fd), BOTH_WAYS);
 
 	if (cmdline_has("swiotlb=force") || meminfo("MemTotal") < 4096 * (long long)MIB)
@@ -141,7 +141,7 @@ static void mask_of_24_bits(void)
 
 	if (ioctl(device, DMAHEAP_TEST_DEVICE, &data))
 		tap_skip("no device here can have a mask of 24 bits");
-	map.id = device_attach(device, heap_buffer(LEN));
+	map.id = device_attach(device, cached_buffer(LEN));
 	check_errno(ioctl(device, DMAHEAP_TEST_MAP, &map), EIO);
 	/* And once more: nothing is left of the first try. */
 	check_errno(ioctl(device, DMAHEAP_TEST_MAP, &map), EIO);
@@ -155,7 +155,7 @@ static void buffer_of_32_mib(void)
 
 static void mapping_kept(void)
 {
-	int device = device_new(64, 0), fd = heap_buffer(LEN);
+	int device = device_new(64, 0), fd = cached_buffer(LEN);
 	uint32_t id = device_attach(device, fd);
 	struct dmaheap_test_map first = device_map(device, id, TO_DEVICE), again;
 
@@ -168,7 +168,7 @@ static void mapping_kept(void)
 
 static void mapped_twice(void)
 {
-	int device = device_new(64, 0), fd = heap_buffer(LEN);
+	int device = device_new(64, 0), fd = cached_buffer(LEN);
 	uint32_t id = device_attach(device, fd);
 	char byte = 0, *bytes = buffer_map(fd, LEN);
 
@@ -185,7 +185,7 @@ static void mapped_twice(void)
 /* A second map of an attachment whose device has written meanwhile. */
 static void mapped_again(void)
 {
-	int device = device_new(64, 0), fd = heap_buffer(LEN);
+	int device = device_new(64, 0), fd = cached_buffer(LEN);
 	uint32_t id = device_attach(device, fd);
 	char byte = 7, *bytes = buffer_map(fd, LEN);
 
@@ -207,7 +207,7 @@ static void mapped_again(void)
  */
 static void beside_a_display(bool camera_first)
 {
-	int camera = device_new(64, 0), display = device_new(64, 0), fd = heap_buffer(LEN);
+	int camera = device_new(64, 0), display = device_new(64, 0), fd = cached_buffer(LEN);
 	int encoder = device_new(64, 0);
 	uint32_t first = device_attach(camera_first ? camera : display, fd);
 	uint32_t second = device_attach(camera_first ? display : camera, fd);
@@ -246,7 +246,7 @@ static void camera_first(void)
 /* A camera that holds its mapping, too, beside one that only reads. */
 static void camera_holds(void)
 {
-	int camera = device_new(64, 0), display = device_new(64, 0), fd = heap_buffer(LEN);
+	int camera = device_new(64, 0), display = device_new(64, 0), fd = cached_buffer(LEN);
 	uint32_t filled = device_attach(camera, fd), shown = device_attach(display, fd), frame;
 	char *bytes = must((char *)malloc(LEN)), *mapped = buffer_map(fd, LEN);
 
@@ -267,7 +267,7 @@ static void camera_holds(void)
 /* A device that comes and goes while the CPU writes beside one that holds its mapping. */
 static void cpu_keeps_writing(void)
 {
-	int holder = device_new(64, 0), passer = device_new(64, 0), fd = heap_buffer(LEN);
+	int holder = device_new(64, 0), passer = device_new(64, 0), fd = cached_buffer(LEN);
 	uint32_t held = device_attach(holder, fd), passing = device_attach(passer, fd);
 	char *bytes = must((char *)malloc(LEN)), *mapped = buffer_map(fd, LEN);
 
@@ -291,7 +291,7 @@ static void cpu_keeps_writing(void)
 
 static void two_devices(void)
 {
-	int one = device_new(64, 0), other = device_new(32, 65536), fd = heap_buffer(LEN);
+	int one = device_new(64, 0), other = device_new(32, 65536), fd = cached_buffer(LEN);
 	uint32_t id1 = device_attach(one, fd), id2 = device_attach(other, fd);
 	char *bytes = must((char *)malloc(LEN));
 	unsigned int round;
@@ -317,7 +317,7 @@ static void two_devices(void)
 /* A device that writes only in part leaves the rest as the CPU wrote it. */
 static void partial_write(void)
 {
-	int device = device_new(64, 0), fd = heap_buffer(LEN);
+	int device = device_new(64, 0), fd = cached_buffer(LEN);
 	uint32_t id = device_attach(device, fd);
 	char part[1000], *bytes = buffer_map(fd, LEN);
 
@@ -341,7 +341,7 @@ static void partial_write(void)
  */
 static void held_mapping(void)
 {
-	int device = device_new(64, 0), fd = heap_buffer(LEN);
+	int device = device_new(64, 0), fd = cached_buffer(LEN);
 	uint32_t id = device_attach(device, fd);
 	char *bytes = buffer_map(fd, LEN), *seen = must((char *)malloc(LEN));
 	unsigned int round;
@@ -372,7 +372,7 @@ static void held_mapping(void)
 /* The end of an access by which the CPU only read must not undo what the device wrote. */
 static void reading_keeps_device_bytes(void)
 {
-	int device = device_new(64, 0), fd = heap_buffer(LEN);
+	int device = device_new(64, 0), fd = cached_buffer(LEN);
 	uint32_t id = device_attach(device, fd);
 	char *bytes = buffer_map(fd, LEN), *seen = must((char *)malloc(LEN));
 
@@ -388,7 +388,7 @@ static void reading_keeps_device_bytes(void)
 
 static void detached_while_mapped(void)
 {
-	int device = device_new(64, 0), fd = heap_buffer(LEN);
+	int device = device_new(64, 0), fd = cached_buffer(LEN);
 	uint32_t id = device_attach(device, fd);
 
 	device_map(device, id, BOTH_WAYS);
@@ -408,6 +408,54 @@ static void attached_holds(void)
 	check_equal(table_length(), buffers);
 	device_detach(device, id);
 	check_equal(table_length(), buffers - 1);
+}
+
+/* What drivers say of their jobs. */
+static int try_job(unsigned long call, int device, uint32_t id, uint32_t direction)
+{
+	struct dmaheap_test_job job = { .id = id, .direction = direction };
+
+	return ioctl(device, call, &job);
+}
+
+static void jobs(void)
+{
+	int device = device_new(64, 0), fd = cached_buffer(LEN);
+	uint32_t id = device_attach(device, fd);
+	char *bytes = buffer_map(fd, LEN), *seen = must((char *)malloc(LEN));
+
+	check_errno(try_job(DMAHEAP_TEST_BEGIN, device, id, TO_DEVICE),
+		    EINVAL); /* not mapped */
+	device_map(device, id, BOTH_WAYS);
+	check_errno(try_job(DMAHEAP_TEST_BEGIN, device, id, 3), EINVAL);
+	check_errno(try_job(DMAHEAP_TEST_BEGIN, device, id, 77), EINVAL);
+	check_errno(try_job(DMAHEAP_TEST_END, device, id, TO_DEVICE), EINVAL);
+	device_begin(device, id, FROM_DEVICE);
+	check_errno(try_job(DMAHEAP_TEST_END, device, id, TO_DEVICE), EINVAL);
+	fill(seen, LEN, 0, 1);
+	device_write(device, id, 0, seen, LEN);
+	device_end(device, id, FROM_DEVICE);
+	check_errno(try_job(DMAHEAP_TEST_END, device, id, FROM_DEVICE), EINVAL);
+	cpu_begin(fd, DMA_BUF_SYNC_RW);
+	check(is_filled(bytes, LEN, 0, 1));
+	fill(bytes, LEN, 0, 2);
+	cpu_end(fd, DMA_BUF_SYNC_RW);
+	device_begin(device, id, TO_DEVICE);
+	device_read(device, id, 0, seen, LEN);
+	check(is_filled(seen, LEN, 0, 2));
+	device_end(device, id, TO_DEVICE);
+	device_unmap(device, id, BOTH_WAYS);
+}
+
+static void foreign(void)
+{
+	int device = device_new(64, 0), fd = foreign_buffer(LEN);
+	uint32_t id = device_attach(device, fd);
+
+	device_map(device, id, BOTH_WAYS);
+	check_errno(try_job(DMAHEAP_TEST_BEGIN, device, id, TO_DEVICE), EOPNOTSUPP);
+	check_errno(try_job(DMAHEAP_TEST_END, device, id, TO_DEVICE), EOPNOTSUPP);
+	device_unmap(device, id, BOTH_WAYS);
 }
 
 static void noncoherent(void)
@@ -450,6 +498,8 @@ static const struct test tests[] = {
 	TEST(reading_keeps_device_bytes, "an access that only reads undoes no device's bytes"),
 	TEST(detached_while_mapped, "a device that goes away while mapped"),
 	TEST(attached_holds, "an attachment holds the buffer, and is in the table"),
+	TEST(jobs, "jobs begin and end under a mapping that stays; wrong ones are EINVAL"),
+	TEST(foreign, "a job on another exporter's buffer is EOPNOTSUPP"),
 	TEST(noncoherent, "a device that does not snoop"),
 };
 TAP_MAIN(tests)

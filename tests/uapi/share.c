@@ -93,26 +93,9 @@ static void in_flight(void)
 	check(is_filled(buffer_map(fd, LEN), LEN, 0, 3));
 }
 
-static int open_vgem(void)
-{
-	int number, fd;
-
-	for (number = 0; number < 8; number++) {
-		char path[64], name[8] = "";
-		struct drm_version version = { .name_len = sizeof(name) - 1, .name = name };
-
-		snprintf(path, sizeof(path), "/dev/dri/card%d", number);
-		fd = open(path, O_RDWR | O_CLOEXEC);
-		if (fd >= 0 && !ioctl(fd, DRM_IOCTL_VERSION, &version) &&
-		    !strcmp(name, "vgem"))
-			return fd;
-	}
-	tap_skip("no vgem on this kernel");
-}
-
 static void vgem(void)
 {
-	int drm = open_vgem(), fd = heap_buffer(LEN);
+	int drm = vgem_open(), fd = heap_buffer(LEN);
 	struct drm_prime_handle prime = { .fd = fd };
 	struct drm_gem_close gem = {};
 	char line[512];
@@ -136,7 +119,7 @@ static void vgem(void)
 
 static void vgem_holds(void)
 {
-	int drm = open_vgem(), fd = heap_buffer(LEN), buffers = table_length();
+	int drm = vgem_open(), fd = heap_buffer(LEN), buffers = table_length();
 	struct drm_prime_handle prime = { .fd = fd };
 
 	must(ioctl(drm, DRM_IOCTL_PRIME_FD_TO_HANDLE, &prime));
@@ -165,7 +148,7 @@ struct vgem_fence_signal {
  */
 static void fenced(void)
 {
-	int drm = open_vgem(), fd = heap_buffer(LEN), device = device_new(64, 0), status;
+	int drm = vgem_open(), fd = heap_buffer(LEN), device = device_new(64, 0), status;
 	uint32_t id;
 	struct drm_prime_handle prime = { .fd = fd };
 	struct vgem_fence_attach attach = { .flags = VGEM_FENCE_WRITE };
