@@ -220,9 +220,21 @@ int device_open(void)
 	return must(open(DMAHEAP_TEST_NODE, O_RDWR | O_CLOEXEC));
 }
 
+/* $BUS says which devices are tested with. */
+static enum dmaheap_test_bus bus(void)
+{
+	const char *name = getenv("BUS");
+
+	return name && !strcmp(name, "pci") ? DMAHEAP_TEST_PCI : DMAHEAP_TEST_PLATFORM;
+}
+
 int device_of(enum dmaheap_test_coherency coherency, unsigned int mask_bits)
 {
-	struct dmaheap_test_device data = { .mask_bits = mask_bits, .coherency = coherency };
+	struct dmaheap_test_device data = {
+		.mask_bits = mask_bits,
+		.coherency = coherency,
+		.bus = bus(),
+	};
 	int device = device_open();
 
 	if (!ioctl(device, DMAHEAP_TEST_DEVICE, &data))
@@ -236,6 +248,7 @@ int device_new(unsigned int mask_bits, unsigned int max_segment)
 	struct dmaheap_test_device data = {
 		.mask_bits = mask_bits,
 		.max_segment = max_segment,
+		.bus = bus(),
 	};
 	int device = device_open();
 

@@ -133,8 +133,7 @@ static int make_handed_out(struct dmaheap_mapping *mapping)
 	err = sg_alloc_table(&mapping->handed_out, mapping->sgt.orig_nents, GFP_KERNEL);
 	if (err)
 		return err;
-	for_each_sgtable_sg(&mapping->sgt, from, i)
-	{
+	for_each_sgtable_sg(&mapping->sgt, from, i) {
 		to = to ? sg_next(to) : mapping->handed_out.sgl;
 		sg_set_page(to, sg_page(from), from->length, from->offset);
 		sg_dma_address(to) = sg_dma_address(from);

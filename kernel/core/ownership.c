@@ -7,7 +7,7 @@
  *	begin in the CPU domain           invalidate if stale         not stale
  *	begin at a copy                   the same, then copy in,     not old
  *	                                  if the copy is old
- *	any, while a copy is newest       copy out first              dirty, not stale
+ *	any, while a copy is newest       copy out first              dirty
  *	end of a write, CPU domain                                    dirty, copies old
  *	end of a write, memory domain                                 stale, copies old
  *	end of a write at a copy                                      newest, others old
@@ -71,9 +71,9 @@ static struct dmaheap_place *newest_copy(struct dmaheap_ownership *ownership)
 {
 	struct dmaheap_place *place, *likeliest = NULL;
 
-	for_each_place(place, ownership) if (may_write(place) &&
-					     (!likeliest || is_likelier(place, likeliest)))
-		likeliest = place;
+	for_each_place(place, ownership)
+		if (may_write(place) && (!likeliest || is_likelier(place, likeliest)))
+			likeliest = place;
 	if (likeliest && is_copy(ownership, likeliest))
 		return likeliest;
 	return ownership->newest;
@@ -83,7 +83,8 @@ static void make_old(struct dmaheap_ownership *ownership, const struct dmaheap_p
 {
 	struct dmaheap_place *copy;
 
-	for_each_copy(copy, ownership) copy->old = copy != newest;
+	for_each_copy(copy, ownership)
+		copy->old = copy != newest;
 }
 
 /*
@@ -123,27 +124,30 @@ static void bring_to_open(struct dmaheap_ownership *ownership, struct dmaheap_pl
 {
 	struct dmaheap_place *place;
 
-	for_each_place(place, ownership) if (place != newest && is_open(place))
-		bring(ownership, ownership->newest, place, false, work);
+	for_each_place(place, ownership)
+		if (place != newest && is_open(place))
+			bring(ownership, ownership->newest, place, false, work);
 }
 
-/* The facts after the work. */
+/*
+ * The facts after the work.  When a copy is newest, home is not stale: it was brought up to date
+ * before the copy was, and who has written since has made the copy old.
+ */
 static void apply(struct dmaheap_ownership *ownership, const struct dmaheap_work *work)
 {
 	struct dmaheap_place *copy;
 
 	if (work->copy_out) {
-		if (work->copy_out != ownership->newest)
-			make_old(ownership, work->copy_out);
 		ownership->newest = NULL;
 		ownership->cpu_dirty = true;
-		ownership->cpu_stale = false;
 	}
 	if (work->clean)
 		ownership->cpu_dirty = false;
 	if (work->invalidate)
 		ownership->cpu_stale = false;
-	for_each_copy(copy, ownership) if (copy->copy_in) copy->old = false;
+	for_each_copy(copy, ownership)
+		if (copy->copy_in)
+			copy->old = false;
 }
 
 /* The facts after a write. */
@@ -162,7 +166,8 @@ static void start_work(struct dmaheap_ownership *ownership, struct dmaheap_work 
 	struct dmaheap_place *copy;
 
 	*work = (struct dmaheap_work){};
-	for_each_copy(copy, ownership) copy->copy_in = false;
+	for_each_copy(copy, ownership)
+		copy->copy_in = false;
 }
 
 static void open_access(struct dmaheap_ownership *ownership, struct dmaheap_place *place,
@@ -263,8 +268,9 @@ void dmaheap_ownership_end_part(struct dmaheap_ownership *ownership,
 	place->open[kind]--;
 	if (!dmaheap_kind_writes(kind))
 		return;
-	for_each_copy(copy, ownership) if (!copy->old || is_open(copy)) copy->copy_in =
-		work->copy_in = true;
+	for_each_copy(copy, ownership)
+		if (!copy->old)
+			copy->copy_in = work->copy_in = true;
 	if (!in_memory) {
 		work->clean = is_open(&ownership->memory) || (home && !ownership->cpu_dirty);
 		return;

@@ -12,25 +12,23 @@
 #include <linux/dma-mapping.h>
 #include <linux/fs.h>
 #include <linux/highmem.h>
-#include <linux/idr.h>
 #include <linux/iommu.h>
 #include <linux/iosys-map.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
-#include <linux/platform_device.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 #include <linux/xarray.h>
 
-#include "../compat/coherency.h"
+#include "devices.h"
 #include "test.h"
 #include "witness.h"
 
 /**
  * struct importer - an open /dev/dmaheap_test
  * @lock:	protects all of it: one call at a time
- * @pdev:	the device, or NULL
+ * @dev:	the device, or NULL
  * @attached:	&struct attached by id
  * @held:	the heap held, or NULL
  * @published:	&struct published
@@ -38,7 +36,7 @@
  */
 struct importer {
 	struct mutex lock;
-	struct platform_device *pdev;
+	struct device *dev;
 	struct xarray attached;
 	struct dma_heap *held;
 	struct list_head published;
@@ -59,68 +57,18 @@ struct published {
 	char name[64];
 };
 
-static DEFINE_IDA(device_ids);
-
 /* ---- devices ---- */
-
-static int set_coherency(struct device *dev, u32 coherency)
-{
-	if (coherency == DMAHEAP_TEST_COHERENCY_DEFAULT)
-		return 0;
-	if (coherency > DMAHEAP_TEST_NONCOHERENT)
-		return -EINVAL;
-	return compat_set_coherent(dev, coherency == DMAHEAP_TEST_COHERENT);
-}
-
-static int configure_device(struct device *dev, const struct dmaheap_test_device *data)
-{
-	int err = set_coherency(dev, data->coherency);
-
-	if (!err)
-		err = dma_set_mask_and_coherent(dev, DMA_BIT_MASK(data->mask_bits));
-	if (err)
-		return err;
-	if (data->max_segment)
-		dma_set_max_seg_size(dev, data->max_segment);
-	if (data->boundary)
-		dma_set_seg_boundary(dev, data->boundary);
-	return 0;
-}
-
-static void device_destroy_pdev(struct platform_device *pdev)
-{
-	int id = pdev->id;
-
-	platform_device_unregister(pdev);
-	ida_free(&device_ids, id);
-}
 
 static long test_device(struct importer *importer, void *arg)
 {
-	const struct dmaheap_test_device *data = arg;
-	struct platform_device_info info = { .name = "dmaheap-test" };
-	struct platform_device *pdev;
-	int err;
+	struct device *dev;
 
-	if (importer->pdev)
+	if (importer->dev)
 		return -EBUSY;
-	if (!data->mask_bits || data->mask_bits > 64)
-		return -EINVAL;
-	info.id = ida_alloc(&device_ids, GFP_KERNEL);
-	if (info.id < 0)
-		return info.id;
-	info.dma_mask = DMA_BIT_MASK(64);
-	pdev = platform_device_register_full(&info);
-	if (IS_ERR(pdev)) {
-		ida_free(&device_ids, info.id);
-		return PTR_ERR(pdev);
-	}
-	err = configure_device(&pdev->dev, data);
-	if (err) {
-		device_destroy_pdev(pdev);
-		return err;
-	}
-	importer->pdev = pdev;
+	dev = device_create_as(arg);
+	if (IS_ERR(dev))
+		return PTR_ERR(dev);
+	importer->dev = dev;
 	return 0;
 }
 
@@ -133,7 +81,7 @@ static long test_attach(struct importer *importer, void *arg)
 	struct dma_buf *dmabuf;
 	int err;
 
-	if (!importer->pdev)
+	if (!importer->dev)
 		return -ENODEV;
 	attached = kzalloc(sizeof(*attached), GFP_KERNEL);
 	if (!attached)
@@ -143,7 +91,7 @@ static long test_attach(struct importer *importer, void *arg)
 		err = PTR_ERR(dmabuf);
 		goto free;
 	}
-	attached->attachment = dma_buf_attach(dmabuf, &importer->pdev->dev);
+	attached->attachment = dma_buf_attach(dmabuf, importer->dev);
 	if (IS_ERR(attached->attachment)) {
 		err = PTR_ERR(attached->attachment);
 		goto put;
@@ -220,7 +168,7 @@ static long test_map(struct importer *importer, void *arg)
 		return PTR_ERR(sgt);
 	attached->sgt = sgt;
 	attached->maps[data->direction]++;
-	describe_table(&importer->pdev->dev, sgt, data);
+	describe_table(importer->dev, sgt, data);
 	return 0;
 }
 
@@ -365,7 +313,7 @@ static long test_access(struct importer *importer, void *arg)
 	if (data->write && copy_from_user(bytes, user, data->len))
 		err = -EFAULT;
 	if (!err)
-		err = touch_device(&importer->pdev->dev, attached->sgt, data->offset, bytes,
+		err = touch_device(importer->dev, attached->sgt, data->offset, bytes,
 				   data->len, data->write);
 	if (!err && !data->write && copy_to_user(user, bytes, data->len))
 		err = -EFAULT;
@@ -618,8 +566,8 @@ static int test_release(struct inode *inode, struct file *file)
 	xa_for_each(&importer->attached, id, attached)
 		detach(attached);
 	xa_destroy(&importer->attached);
-	if (importer->pdev)
-		device_destroy_pdev(importer->pdev);
+	if (importer->dev)
+		device_give_back(importer->dev);
 	shadow_destroy_all(&importer->shadows);
 	dma_heap_put(importer->held);
 	list_for_each_entry_safe(published, next, &importer->published, link)
@@ -645,12 +593,16 @@ static struct miscdevice test_misc = {
 
 static int __init test_init(void)
 {
-	int err;
+	int err = devices_init();
 
+	if (err)
+		return err;
 	witness_init();
 	err = misc_register(&test_misc);
-	if (err)
+	if (err) {
 		witness_exit();
+		devices_exit();
+	}
 	return err;
 }
 module_init(test_init);
@@ -659,6 +611,7 @@ static void __exit test_exit(void)
 {
 	misc_deregister(&test_misc);
 	witness_exit();
+	devices_exit();
 }
 module_exit(test_exit);
 

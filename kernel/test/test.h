@@ -19,12 +19,20 @@ enum dmaheap_test_coherency {
 	DMAHEAP_TEST_NONCOHERENT,	/* does not; EOPNOTSUPP where all devices do */
 };
 
-/* Makes the file's device.  EBUSY: it has one.  EIO: no device can have such a mask. */
+enum dmaheap_test_bus {
+	DMAHEAP_TEST_PLATFORM, /* a device made for this */
+	DMAHEAP_TEST_PCI,      /* one of QEMU's pci-testdev, which an IOMMU may be before */
+};
+
+/*
+ * Makes the file's device.  EBUSY: it has one.  EIO: no device can have such a mask.  ENODEV:
+ * no such PCI device is left.
+ */
 struct dmaheap_test_device {
 	__u32 mask_bits; /* of the DMA mask, 1 to 64 */
 	__u32 coherency;
 	__u32 max_segment; /* bytes, 0: leave as it is */
-	__u32 pad;
+	__u32 bus;
 	__u64 boundary; /* mask, as for dma_set_seg_boundary(); 0: leave as it is */
 };
 #define DMAHEAP_TEST_DEVICE _IOW('T', 0x00, struct dmaheap_test_device)

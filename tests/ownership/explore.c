@@ -2,10 +2,8 @@
 /*
  * All sequences of accesses, as far as they go, against a model of what hardware may do.
  *
- * The model knows nothing of the facts that kernel/core/ownership.c keeps.  It has one line
- * of a cache with two bytes in it, the memory behind it, and two bounce copies, and of each
- * byte it knows whether it is the newest.  Such a state is a world.  What may happen between
- * two events (the cache fetches the line, drops it, writes it back; somebody whose access is
+ * The model (worlds.h) knows nothing of the facts that kernel/core/ownership.c keeps.  What
+ * may happen between two events (the cache fetches the line, drops it, writes it back; somebody whose access is
  * open writes one of the bytes) makes a set of worlds of it, and each event must be right in
  * all of them: who begins sees the newest bytes, who has an access open sees those of a write
  * that ends, no byte is lost.  And each piece of work must be needed: left out by itself, it
@@ -18,171 +16,9 @@
 #include <string.h>
 
 #include "../../kernel/core/ownership.h"
-
-/* ---- worlds ---- */
-
-enum place { CPU, MEMORY, COPY, OTHER_COPY, NR_PLACES };
-enum line { ABSENT, CLEAN, DIRTY };
-
-/* Two bits of @newest are the bytes of a place; those of an absent line are 0. */
-struct world {
-	enum line line;
-	uint8_t newest[NR_PLACES];
-	/* Who has written and not ended the access yet; NR_PLACES: nobody. */
-	enum place writer;
-};
-
-#define BOTH_BYTES 3
-#define NR_WORLDS (3 * 4 * 4 * 4 * 4 * (NR_PLACES + 1))
-
-struct worlds {
-	uint64_t bits[(NR_WORLDS + 63) / 64];
-};
-
-static unsigned int number_of(const struct world *world)
-{
-	unsigned int number = world->line, place;
-
-	for (place = 0; place < NR_PLACES; place++)
-		number = number * 4 + world->newest[place];
-	return number * (NR_PLACES + 1) + world->writer;
-}
-
-static struct world world_of(unsigned int number)
-{
-	struct world world;
-	int place;
-
-	world.writer = number % (NR_PLACES + 1);
-	number /= NR_PLACES + 1;
-	for (place = NR_PLACES - 1; place >= 0; place--) {
-		world.newest[place] = number % 4;
-		number /= 4;
-	}
-	world.line = number;
-	return world;
-}
-
-/* What an access at a place would read. */
-static uint8_t view(const struct world *world, enum place place)
-{
-	return world->newest[place == CPU && world->line == ABSENT ? MEMORY : place];
-}
-
-static void drop_line(struct world *world)
-{
-	world->line = ABSENT;
-	world->newest[CPU] = 0;
-}
-
-static void clean_line(struct world *world)
-{
-	if (world->line != DIRTY)
-		return;
-	world->newest[MEMORY] = world->newest[CPU];
-	world->line = CLEAN;
-}
-
-static void fetch_line(struct world *world)
-{
-	if (world->line != ABSENT)
-		return;
-	world->newest[CPU] = world->newest[MEMORY];
-	world->line = CLEAN;
-}
-
-static void write_byte(struct world *world, enum place place, uint8_t byte)
-{
-	unsigned int other;
-
-	if (place == CPU) {
-		fetch_line(world);
-		world->line = DIRTY;
-	}
-	for (other = 0; other < NR_PLACES; other++)
-		world->newest[other] &= ~byte;
-	world->newest[place] |= byte;
-	world->writer = place;
-}
-
-/* ---- sets of worlds ---- */
-
-static bool worlds_add(struct worlds *worlds, const struct world *world)
-{
-	unsigned int number = number_of(world);
-	uint64_t bit = 1ULL << number % 64;
-
-	if (worlds->bits[number / 64] & bit)
-		return false;
-	worlds->bits[number / 64] |= bit;
-	return true;
-}
-
-#define for_each_world(number, worlds) \
-	for (number = 0; number < NR_WORLDS; number++) \
-		if (!(worlds)->bits[number / 64]) \
-			number |= 63; \
-		else if ((worlds)->bits[number / 64] >> number % 64 & 1)
-
-/* All that may come of these worlds while the places in @writers may write. */
-static void worlds_wait(struct worlds *worlds, unsigned int writers)
-{
-	static unsigned int queue[NR_WORLDS];
-	unsigned int first = 0, last = 0, number, place, byte;
-
-	for_each_world(number, worlds) queue[last++] = number;
-	while (first < last) {
-		const struct world now = world_of(queue[first++]);
-		struct world next[3 + 2 * NR_PLACES];
-		unsigned int nr = 0, i;
-
-		next[nr] = now;
-		fetch_line(&next[nr++]);
-		next[nr] = now;
-		clean_line(&next[nr++]);
-		if (now.line == CLEAN) {
-			next[nr] = now;
-			drop_line(&next[nr++]);
-		}
-		/* Only who owns the bytes writes. */
-		for (place = 0; place < NR_PLACES; place++)
-			for (byte = 1; byte < BOTH_BYTES; byte++)
-				if (writers >> place & 1 && view(&now, place) == BOTH_BYTES) {
-					next[nr] = now;
-					write_byte(&next[nr++], place, byte);
-				}
-		for (i = 0; i < nr; i++)
-			if (worlds_add(worlds, &next[i]))
-				queue[last++] = number_of(&next[i]);
-	}
-}
-
-/* ---- work ---- */
-
-enum operation { COPY_OUT, CLEAN_LINES, INVALIDATE, COPY_IN };
-
-struct step {
-	enum operation operation;
-	enum place copy;
-};
+#include "worlds.h"
 
 static const char *const operation_names[] = { "copy out", "clean", "invalidate", "copy in" };
-
-static void do_step(struct world *world, const struct step *step)
-{
-	switch (step->operation) {
-	case COPY_OUT: /* all of the line is written */
-		world->line = DIRTY;
-		world->newest[CPU] = world->newest[step->copy];
-		break;
-	case CLEAN_LINES: clean_line(world); break;
-	case INVALIDATE: drop_line(world); break;
-	case COPY_IN:
-		fetch_line(world);
-		world->newest[step->copy] = world->newest[CPU];
-		break;
-	}
-}
 
 /* ---- a buffer: what is explored ---- */
 
@@ -198,11 +34,11 @@ struct buffer {
 	/* Parts are accessed that hold the line (or do not). */
 	unsigned int parts[DMAHEAP_NR_ACCESS_KINDS];
 	unsigned int nr_parts; /* begun or ended so far */
-	bool chained;	       /* something began here and ended there */
+	bool unsure;	       /* something was written that nobody has said where, or that */
 	unsigned int events;
 };
 
-enum event_type { BEGIN, END, BEGIN_PART, END_PART, REATTACH };
+enum event_type { BEGIN, END, BEGIN_PART, END_PART, REATTACH, WRITE };
 
 struct event {
 	enum event_type type;
@@ -349,6 +185,7 @@ static enum place believed_by(const struct buffer *buffer, const struct event *e
 		/* fall through */
 	case END: return dmaheap_kind_writes(event->kind) ? event->place : NR_PLACES;
 	case REATTACH: return may_write(buffer, event->place) ? event->place : NR_PLACES;
+	case WRITE: return event->place;
 	}
 	return NR_PLACES;
 }
@@ -361,12 +198,11 @@ static void keep_rules(struct buffer *buffer, const struct event *event)
 
 	if (writer == NR_PLACES)
 		return;
-	for_each_world(number, &buffer->worlds)
-	{
+	for_each_world(number, &buffer->worlds) {
 		struct world world = world_of(number);
 
 		if (world.writer != NR_PLACES && !is_same_side(world.writer, writer))
-			buffer->worlds.bits[number / 64] &= ~(1ULL << number % 64);
+			worlds_remove(&buffer->worlds, number);
 	}
 	for (place = 0; place < NR_PLACES; place++)
 		if (may_write(buffer, place) && !is_same_side(place, writer))
@@ -374,7 +210,7 @@ static void keep_rules(struct buffer *buffer, const struct event *event)
 	/* Who begins, and all after an end, have the newest bytes. */
 	if (event->type == BEGIN)
 		buffer->barred &= ~(1U << event->place);
-	else if (event->type == END || event->type == REATTACH)
+	else if (event->type == END || event->type == REATTACH || event->type == WRITE)
 		buffer->barred = 0;
 }
 
@@ -382,7 +218,8 @@ static void keep_rules(struct buffer *buffer, const struct event *event)
 static bool is_right(const struct buffer *buffer, const struct world *before,
 		     const struct world *after, const struct event *event)
 {
-	bool wrote = event->type == END && dmaheap_kind_writes(event->kind);
+	bool wrote = event->type == WRITE ||
+		     (event->type == END && dmaheap_kind_writes(event->kind));
 	uint8_t anywhere = 0;
 	unsigned int place;
 
@@ -434,8 +271,7 @@ static bool all_right(const struct buffer *buffer, const struct worlds *before,
 {
 	unsigned int number;
 
-	for_each_world(number, before)
-	{
+	for_each_world(number, before) {
 		struct world was = world_of(number);
 		struct world is = after_steps(&was, steps, nr, without);
 
@@ -497,6 +333,7 @@ static struct answer happen(struct buffer *buffer, const struct event *event)
 		dmaheap_ownership_end_part(ownership, place, event->kind, &answer.work);
 		answer.whole = false;
 		break;
+	case WRITE: dmaheap_ownership_write(ownership, place, &answer.work); return answer;
 	case REATTACH:
 		dmaheap_ownership_remove_copy(ownership, place, &answer.work);
 		memset(buffer->open[event->place], 0, sizeof(buffer->open[event->place]));
@@ -517,8 +354,8 @@ static struct answer happen(struct buffer *buffer, const struct event *event)
 
 static void say(const struct event *event)
 {
-	static const char *const types[] = { "begin", "end", "begin part", "end part",
-					     "reattach" };
+	static const char *const types[] = { "begin",	 "end",	     "begin part",
+					     "end part", "reattach", "write without begin" };
 	static const char *const places[] = { "CPU domain", "memory domain", "copy",
 					      "other copy" };
 	static const char *const kinds[] = { "mapped to read", "job that reads", "mapped both",
@@ -540,14 +377,30 @@ static bool needs_all(const struct buffer *buffer, const struct event *event)
 
 	if (event->type == REATTACH || event->type == END_PART)
 		return false;
-	/* Which device of a chain has written is not known, hence both may have. */
-	if (buffer->chained)
+	/* Which device of a chain has written is not known, nor what nobody has begun. */
+	if (buffer->unsure)
 		return false;
 	for (kind = 0; kind < DMAHEAP_NR_ACCESS_KINDS; kind++)
 		open += buffer->parts[kind];
 	if (!mode.part_has_line)
 		return !open && event->type != BEGIN_PART;
 	return buffer->nr_parts == (unsigned int)(event->type == BEGIN_PART);
+}
+
+/* Somebody has written both bytes without asking: there is nothing older to be kept. */
+static void all_written(struct worlds *worlds, enum place place)
+{
+	struct worlds after = {};
+	unsigned int number;
+
+	for_each_world(number, worlds) {
+		struct world world = world_of(number);
+
+		write_bytes(&world, place, BOTH_BYTES);
+		world.writer = NR_PLACES;
+		worlds_add(&after, &world);
+	}
+	*worlds = after;
 }
 
 /* Applies an event; says what is wrong with the code under test and returns false. */
@@ -561,13 +414,16 @@ static bool try_event(struct buffer *buffer, const struct event *event)
 
 	buffer->events++;
 	buffer->nr_parts += part;
-	buffer->chained |= event->type == END && event->begun != event->place;
+	buffer->unsure |=
+		event->type == WRITE || (event->type == END && event->begun != event->place);
 	nr_events++;
 	worlds_wait(&buffer->worlds, writers_of(buffer));
 	/* For writers who should not be, more may be done than they deserve. */
 	must = needs_all(buffer, event) && !buffer->barred;
 	keep_rules(buffer, event);
 	before = buffer->worlds;
+	if (event->type == WRITE)
+		all_written(&before, event->place);
 	answer = happen(buffer, event);
 	nr = steps_of(buffer, &answer.work, steps);
 	if (!answer.whole && !mode.part_has_line)
@@ -584,8 +440,7 @@ static bool try_event(struct buffer *buffer, const struct event *event)
 			printf("# to %s is needless:\n", operation_names[steps[i].operation]);
 			return false;
 		}
-	for_each_world(number, &before)
-	{
+	for_each_world(number, &before) {
 		struct world was = world_of(number);
 		struct world is = after_steps(&was, steps, nr, nr);
 
@@ -604,8 +459,7 @@ static bool try_event(struct buffer *buffer, const struct event *event)
 	if (event->type == REATTACH) {
 		dmaheap_ownership_add_copy(&buffer->ownership, place_of(buffer, event->place));
 		/* What went with the copy is lost. */
-		for_each_world(number, &after)
-		{
+		for_each_world(number, &after) {
 			struct world world = world_of(number);
 
 			if ((view(&world, CPU) | view(&world, MEMORY) | world.newest[COPY] |
@@ -643,6 +497,9 @@ static unsigned int possible_events(const struct buffer *buffer, struct event *e
 	}
 	for (place = COPY; place < COPY + mode.copies; place++)
 		events[nr++] = (struct event){ REATTACH, place, 0, 0 };
+	/* Behind its caches, the CPU had better not: lines there may be dirty. */
+	if (!mode.cpu_in_memory)
+		events[nr++] = (struct event){ WRITE, CPU, 0, 0 };
 	return nr;
 }
 
@@ -680,7 +537,7 @@ static void state_key(const struct buffer *buffer, uint64_t key[2])
 		uint8_t parts[DMAHEAP_NR_ACCESS_KINDS];
 		uint8_t order[NR_PLACES][2];
 		uint8_t nr_parts;
-		uint8_t chained;
+		uint8_t unsure;
 		uint8_t pad[1];
 		struct worlds worlds;
 	} state;
@@ -705,7 +562,7 @@ static void state_key(const struct buffer *buffer, uint64_t key[2])
 	for (kind = 0; kind < DMAHEAP_NR_ACCESS_KINDS; kind++)
 		state.parts[kind] = buffer->parts[kind];
 	state.nr_parts = buffer->nr_parts < 3 ? buffer->nr_parts : 3;
-	state.chained = buffer->chained;
+	state.unsure = buffer->unsure;
 	state.worlds = buffer->worlds;
 	key[0] = hash(1, &state, sizeof(state));
 	key[1] = hash(0x123456789abcdefULL, &state, sizeof(state)) | 1;

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Devices that do what a test says. */
+#ifndef _DMAHEAP_TEST_DEVICES_H
+#define _DMAHEAP_TEST_DEVICES_H
+
+#include <linux/device.h>
+
+#include "test.h"
+
+int devices_init(void);
+void devices_exit(void);
+
+struct device *device_create_as(const struct dmaheap_test_device *data);
+void device_give_back(struct device *dev);
+
+#endif /* _DMAHEAP_TEST_DEVICES_H */
