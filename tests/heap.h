@@ -71,6 +71,9 @@ void device_unmap(int device, uint32_t id, uint32_t direction);
 void device_read(int device, uint32_t id, uint64_t offset, void *bytes, size_t len);
 void device_write(int device, uint32_t id, uint64_t offset, const void *bytes, size_t len);
 
+/* Whether the devices tested with are PCI devices behind an IOMMU: $BUS is pci. */
+bool behind_iommu(void);
+
 /* A device of a kind; returns -1 and errno on failure. */
 int device_of(enum dmaheap_test_coherency coherency, unsigned int mask_bits);
 
