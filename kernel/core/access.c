@@ -244,6 +244,32 @@ EXPORT_SYMBOL_GPL(dma_heap_end_device_access);
 
 /* ---- the CPU ---- */
 
+/*
+ * dmaheap_begin_vmap, dmaheap_end_vmap - the kernel's own mapping of the buffer
+ *
+ * Drivers that work by the CPU (vb2's vmalloc memory: USB cameras, vivid) map for good and
+ * write without a bracket: for them, as for devices, the mapping is the access.
+ */
+void dmaheap_begin_vmap(struct dma_heap_buffer *buffer)
+{
+	struct dmaheap_work work;
+
+	lockdep_assert_held(&buffer->lock);
+	dmaheap_ownership_begin(&buffer->ownership, &buffer->ownership.cpu,
+				DMAHEAP_MAPPED_BOTH, &work);
+	dmaheap_cache_work(buffer, &work, 0, buffer->size);
+}
+
+void dmaheap_end_vmap(struct dma_heap_buffer *buffer)
+{
+	struct dmaheap_work work;
+
+	lockdep_assert_held(&buffer->lock);
+	dmaheap_ownership_end(&buffer->ownership, &buffer->ownership.cpu,
+			      &buffer->ownership.cpu, DMAHEAP_MAPPED_BOTH, &work);
+	dmaheap_cache_work(buffer, &work, 0, buffer->size);
+}
+
 static void cpu_work(struct dma_heap_buffer *buffer, const struct dmaheap_work *work,
 		     bool part, size_t offset, size_t len)
 {

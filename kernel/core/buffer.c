@@ -256,6 +256,7 @@ static int buffer_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 	buffer->vaddr = map_pages(buffer);
 	if (!buffer->vaddr)
 		return -ENOMEM;
+	dmaheap_begin_vmap(buffer);
 	iosys_map_set_vaddr(map, buffer->vaddr);
 	return 0;
 }
@@ -265,6 +266,7 @@ static void buffer_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
 	struct dma_heap_buffer *buffer = dmabuf->priv;
 
 	guard(mutex)(&buffer->lock);
+	dmaheap_end_vmap(buffer);
 	vunmap(buffer->vaddr);
 	buffer->vaddr = NULL;
 	iosys_map_clear(map);

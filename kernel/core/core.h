@@ -196,6 +196,8 @@ void dmaheap_begin_mapped(struct dma_heap_buffer *buffer, struct dmaheap_mapping
 void dmaheap_end_mapped(struct dma_heap_buffer *buffer, struct dmaheap_mapping *mapping,
 			enum dma_data_direction dir);
 void dmaheap_end_all(struct dma_heap_buffer *buffer, struct dmaheap_mapping *mapping);
+void dmaheap_begin_vmap(struct dma_heap_buffer *buffer);
+void dmaheap_end_vmap(struct dma_heap_buffer *buffer);
 void dmaheap_begin_cpu(struct dma_heap_buffer *buffer, enum dma_data_direction dir,
 		       size_t offset, size_t len);
 void dmaheap_end_cpu(struct dma_heap_buffer *buffer, enum dma_data_direction dir,

@@ -19,26 +19,18 @@ static u64 bytes_of(struct device *dev, enum dmaheap_count count)
 	return atomic64_read(&container_of(dev, struct dma_heap, dev)->bytes[count]);
 }
 
-static ssize_t cleaned_bytes_show(struct device *dev, struct device_attribute *attribute,
-				  char *text)
-{
-	return sysfs_emit(text, "%llu\n", bytes_of(dev, DMAHEAP_CLEANED));
-}
-static DEVICE_ATTR_RO(cleaned_bytes);
+/* Files that show one count each. */
+#define BYTES_ATTRIBUTE(name, count) \
+	static ssize_t name##_show(struct device *dev, struct device_attribute *attribute, \
+				   char *text) \
+	{ \
+		return sysfs_emit(text, "%llu\n", bytes_of(dev, count)); \
+	} \
+	static DEVICE_ATTR_RO(name)
 
-static ssize_t invalidated_bytes_show(struct device *dev, struct device_attribute *attribute,
-				      char *text)
-{
-	return sysfs_emit(text, "%llu\n", bytes_of(dev, DMAHEAP_INVALIDATED));
-}
-static DEVICE_ATTR_RO(invalidated_bytes);
-
-static ssize_t bounced_bytes_show(struct device *dev, struct device_attribute *attribute,
-				  char *text)
-{
-	return sysfs_emit(text, "%llu\n", bytes_of(dev, DMAHEAP_BOUNCED));
-}
-static DEVICE_ATTR_RO(bounced_bytes);
+BYTES_ATTRIBUTE(cleaned_bytes, DMAHEAP_CLEANED);
+BYTES_ATTRIBUTE(invalidated_bytes, DMAHEAP_INVALIDATED);
+BYTES_ATTRIBUTE(bounced_bytes, DMAHEAP_BOUNCED);
 
 static ssize_t skipped_bytes_show(struct device *dev, struct device_attribute *attribute,
 				  char *text)

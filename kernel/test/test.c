@@ -30,6 +30,8 @@
  * @lock:	protects all of it: one call at a time
  * @dev:	the device, or NULL
  * @attached:	&struct attached by id
+ * @kept:	dma-buf kept mapped for the kernel, or NULL
+ * @kept_map:	its mapping
  * @held:	the heap held, or NULL
  * @published:	&struct published
  * @shadows:	of dma-bufs, see witness.h
@@ -38,6 +40,8 @@ struct importer {
 	struct mutex lock;
 	struct device *dev;
 	struct xarray attached;
+	struct dma_buf *kept;
+	struct iosys_map kept_map;
 	struct dma_heap *held;
 	struct list_head published;
 	struct list_head shadows;
@@ -323,12 +327,32 @@ static long test_access(struct importer *importer, void *arg)
 
 /* ---- the CPU in the kernel ---- */
 
-static int touch_vmap(struct dma_buf *dmabuf, const struct dmaheap_test_vmap *data)
+static unsigned long touch_vaddr(void *vaddr, const struct dmaheap_test_vmap *data)
 {
 	void __user *user = u64_to_user_ptr(data->bytes);
-	enum dma_data_direction dir = data->write ? DMA_TO_DEVICE : DMA_FROM_DEVICE;
-	struct iosys_map map;
+
+	return data->flags & DMAHEAP_TEST_VMAP_WRITE ? copy_from_user(vaddr, user, data->len) :
+						       copy_to_user(user, vaddr, data->len);
+}
+
+static int touch_bracketed(struct dma_buf *dmabuf, void *vaddr,
+			   const struct dmaheap_test_vmap *data)
+{
+	enum dma_data_direction dir =
+		data->flags & DMAHEAP_TEST_VMAP_WRITE ? DMA_TO_DEVICE : DMA_FROM_DEVICE;
 	unsigned long left;
+	int err = dma_buf_begin_cpu_access(dmabuf, dir);
+
+	if (err)
+		return err;
+	left = touch_vaddr(vaddr, data);
+	err = dma_buf_end_cpu_access(dmabuf, dir);
+	return left ? -EFAULT : err;
+}
+
+static int touch_vmap(struct dma_buf *dmabuf, const struct dmaheap_test_vmap *data)
+{
+	struct iosys_map map;
 	int err;
 
 	if (data->offset > dmabuf->size || data->len > dmabuf->size - data->offset)
@@ -336,18 +360,38 @@ static int touch_vmap(struct dma_buf *dmabuf, const struct dmaheap_test_vmap *da
 	err = dma_buf_vmap_unlocked(dmabuf, &map);
 	if (err)
 		return err;
-	err = dma_buf_begin_cpu_access(dmabuf, dir);
-	if (!err) {
-		void *vaddr = map.vaddr + data->offset;
-
-		left = data->write ? copy_from_user(vaddr, user, data->len) :
-				     copy_to_user(user, vaddr, data->len);
-		err = dma_buf_end_cpu_access(dmabuf, dir);
-		if (left)
-			err = -EFAULT;
-	}
+	if (data->flags & DMAHEAP_TEST_VMAP_UNBRACKETED)
+		err = touch_vaddr(map.vaddr + data->offset, data) ? -EFAULT : 0;
+	else
+		err = touch_bracketed(dmabuf, map.vaddr + data->offset, data);
 	dma_buf_vunmap_unlocked(dmabuf, &map);
 	return err;
+}
+
+static long test_keep_vmap(struct importer *importer, void *arg)
+{
+	struct dma_buf *dmabuf;
+	int err;
+
+	if (importer->kept)
+		return -EBUSY;
+	dmabuf = dma_buf_get(*(s32 *)arg);
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
+	err = dma_buf_vmap_unlocked(dmabuf, &importer->kept_map);
+	if (err)
+		dma_buf_put(dmabuf);
+	else
+		importer->kept = dmabuf;
+	return err;
+}
+
+static void drop_vmap(struct importer *importer)
+{
+	if (!importer->kept)
+		return;
+	dma_buf_vunmap_unlocked(importer->kept, &importer->kept_map);
+	dma_buf_put(importer->kept);
 }
 
 static long test_vmap(struct importer *importer, void *arg)
@@ -497,6 +541,7 @@ static const struct test_ioctl {
 	{ DMAHEAP_TEST_ADD, test_add },
 	{ DMAHEAP_TEST_REMOVE, test_remove },
 	{ DMAHEAP_TEST_VMAP, test_vmap },
+	{ DMAHEAP_TEST_KEEP_VMAP, test_keep_vmap },
 	{ DMAHEAP_TEST_BEGIN, test_begin },
 	{ DMAHEAP_TEST_END, test_end },
 	{ DMAHEAP_TEST_WITNESS, test_witness },
@@ -568,6 +613,7 @@ static int test_release(struct inode *inode, struct file *file)
 	xa_destroy(&importer->attached);
 	if (importer->dev)
 		device_give_back(importer->dev);
+	drop_vmap(importer);
 	shadow_destroy_all(&importer->shadows);
 	dma_heap_put(importer->held);
 	list_for_each_entry_safe(published, next, &importer->published, link)

@@ -88,15 +88,22 @@ struct dmaheap_test_alloc {
 #define DMAHEAP_TEST_ADD _IOW('T', 0x08, struct dmaheap_test_heap)
 #define DMAHEAP_TEST_REMOVE _IOW('T', 0x09, struct dmaheap_test_heap)
 
-/* Reads or writes bytes of a dma-buf by dma_buf_vmap(), within CPU access brackets. */
+/* Reads or writes bytes of a dma-buf by dma_buf_vmap(). */
+enum dmaheap_test_vmap_flags {
+	DMAHEAP_TEST_VMAP_WRITE = 1,
+	DMAHEAP_TEST_VMAP_UNBRACKETED = 2, /* else within CPU access brackets */
+};
 struct dmaheap_test_vmap {
 	__s32 fd;
-	__u32 write;
+	__u32 flags;
 	__u64 offset;
 	__u64 len;
 	__u64 bytes;
 };
 #define DMAHEAP_TEST_VMAP _IOW('T', 0x0a, struct dmaheap_test_vmap)
+
+/* Keeps a dma-buf mapped by dma_buf_vmap() until the file is closed.  EBUSY: it keeps one. */
+#define DMAHEAP_TEST_KEEP_VMAP _IOW('T', 0x10, __s32)
 
 /* Begins and ends a job of the device by dma_heap_begin_device_access() and its end. */
 struct dmaheap_test_job {

@@ -36,7 +36,6 @@ struct shadow_page {
 struct shadow {
 	struct list_head link;
 	struct dma_buf *dmabuf;
-	struct iosys_map map;
 	unsigned long nr_pages;
 	struct shadow_page *pages[];
 };
@@ -119,9 +118,9 @@ void shadow_evict(u64 seed)
 	}
 }
 
-static int shadow_add_page(struct shadow *shadow, unsigned long i)
+static int shadow_add_page(struct shadow *shadow, unsigned long i, void *vaddr)
 {
-	struct page *page = vmalloc_to_page(shadow->map.vaddr + (i << PAGE_SHIFT));
+	struct page *page = vmalloc_to_page(vaddr);
 	struct shadow_page *copy = kvmalloc(sizeof(*copy), GFP_KERNEL);
 	int err;
 
@@ -149,7 +148,6 @@ static void shadow_destroy(struct shadow *shadow)
 	synchronize_rcu(); /* kprobes have done with them */
 	while (i--)
 		kvfree(shadow->pages[i]);
-	dma_buf_vunmap_unlocked(shadow->dmabuf, &shadow->map);
 	dma_buf_put(shadow->dmabuf);
 	list_del(&shadow->link);
 	kvfree(shadow);
@@ -167,6 +165,7 @@ void shadow_destroy_all(struct list_head *list)
 int shadow_create(struct dma_buf *dmabuf, struct list_head *list)
 {
 	unsigned long i, nr = dmabuf->size >> PAGE_SHIFT;
+	struct iosys_map map;
 	struct shadow *shadow;
 	int err;
 
@@ -175,7 +174,7 @@ int shadow_create(struct dma_buf *dmabuf, struct list_head *list)
 	shadow = kvzalloc(struct_size(shadow, pages, nr), GFP_KERNEL);
 	if (!shadow)
 		return -ENOMEM;
-	err = dma_buf_vmap_unlocked(dmabuf, &shadow->map);
+	err = dma_buf_vmap_unlocked(dmabuf, &map);
 	if (err) {
 		kvfree(shadow);
 		return err;
@@ -186,7 +185,9 @@ int shadow_create(struct dma_buf *dmabuf, struct list_head *list)
 	guard(mutex)(&shadows_lock);
 	list_add(&shadow->link, list);
 	for (i = 0; i < nr && !err; i++)
-		err = shadow_add_page(shadow, i);
+		err = shadow_add_page(shadow, i, map.vaddr + (i << PAGE_SHIFT));
+	/* Its pages were all that was wanted, not an access that stays. */
+	dma_buf_vunmap_unlocked(dmabuf, &map);
 	if (err)
 		shadow_destroy(shadow);
 	return err;

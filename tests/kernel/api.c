@@ -253,7 +253,7 @@ static int by_vmap(int client, int fd, bool write, uint64_t offset, void *bytes,
 {
 	struct dmaheap_test_vmap data = {
 		.fd = fd,
-		.write = write,
+		.flags = write ? DMAHEAP_TEST_VMAP_WRITE : 0,
 		.offset = offset,
 		.len = len,
 		.bytes = (uintptr_t)bytes,

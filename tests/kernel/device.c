@@ -453,6 +453,37 @@ static void jobs(void)
 	device_unmap(device, id, BOTH_WAYS);
 }
 
+/*
+ * A driver that works by the CPU, as USB cameras' does: it keeps its mapping and writes without
+ * a bracket.  Devices that map for each frame see its frames, and it sees theirs.
+ */
+static void cpu_driver(void)
+{
+	int camera = device_open(), codec = device_new(64, 0);
+	int32_t fd = cached_buffer(LEN), frame;
+	uint32_t id = device_attach(codec, fd);
+	char *bytes = must((char *)malloc(LEN));
+	struct dmaheap_test_vmap touch = { .fd = fd, .len = LEN, .bytes = (uintptr_t)bytes };
+
+	must(ioctl(camera, DMAHEAP_TEST_KEEP_VMAP, &fd));
+	for (frame = 0; frame < 3; frame++) {
+		fill(bytes, LEN, 0, frame);
+		touch.flags = DMAHEAP_TEST_VMAP_WRITE | DMAHEAP_TEST_VMAP_UNBRACKETED;
+		must(ioctl(camera, DMAHEAP_TEST_VMAP, &touch));
+		memset(bytes, 0, LEN);
+		device_map(codec, id, BOTH_WAYS);
+		device_read(codec, id, 0, bytes, LEN);
+		check(is_filled(bytes, LEN, 0, frame));
+		fill(bytes, LEN, 0, 100 + frame);
+		device_write(codec, id, 0, bytes, LEN);
+		device_unmap(codec, id, BOTH_WAYS);
+		touch.flags = DMAHEAP_TEST_VMAP_UNBRACKETED;
+		memset(bytes, 0, LEN);
+		must(ioctl(camera, DMAHEAP_TEST_VMAP, &touch));
+		check(is_filled(bytes, LEN, 0, 100 + frame));
+	}
+}
+
 static void foreign(void)
 {
 	int device = device_new(64, 0), fd = foreign_buffer(LEN);
@@ -505,6 +536,7 @@ static const struct test tests[] = {
 	TEST(detached_while_mapped, "a device that goes away while mapped"),
 	TEST(attached_holds, "an attachment holds the buffer, and is in the table"),
 	TEST(jobs, "jobs begin and end under a mapping that stays; wrong ones are EINVAL"),
+	TEST(cpu_driver, "a driver that works by the CPU, without brackets"),
 	TEST(foreign, "a job on another exporter's buffer is EOPNOTSUPP"),
 	TEST(noncoherent, "a device that does not snoop"),
 };
