@@ -21,6 +21,8 @@
 
 #define STACK_DEPTH 24
 #define NAME_LEN 64
+/* Open accesses noted for a buffer: a program may begin any number. */
+#define MAX_BRACKETS 64
 /* Importers are remembered so that each is reported once; of more than these, none is. */
 #define MAX_REPORTED 256
 
@@ -218,14 +220,39 @@ static void drop_outdated(struct dma_heap_buffer *buffer)
 			drop_bracket(bracket);
 }
 
+static bool is_full(const struct dma_heap_buffer *buffer)
+{
+	const struct dmaheap_bracket *bracket;
+	unsigned int n = 0;
+
+	list_for_each_entry(bracket, &buffer->checked, link)
+		n++;
+	return n >= MAX_BRACKETS;
+}
+
+/* One is enough for the report. */
+static void report_overlap(struct dma_heap_buffer *buffer,
+			   const struct dmaheap_bracket *bracket)
+{
+	struct dmaheap_bracket *other;
+
+	list_for_each_entry(other, &buffer->checked, link)
+		if (overlaps(bracket, other)) {
+			found(buffer, OVERLAP, &bracket->begin,
+			      does(bracket->dir, !bracket->dev), other);
+			return;
+		}
+}
+
 void dmaheap_checked_begin(struct dma_heap_buffer *buffer, struct device *dev,
 			   enum dma_data_direction dir, size_t offset, size_t len)
 {
-	struct dmaheap_bracket *bracket, *other;
-	char text[48];
+	struct dmaheap_bracket *bracket;
 
 	lockdep_assert_held(&buffer->lock);
 	drop_outdated(buffer);
+	if (is_full(buffer))
+		return;
 	bracket = kzalloc(sizeof(*bracket), GFP_KERNEL | __GFP_NOWARN);
 	if (!bracket)
 		return; /* what is not noted is not missed */
@@ -235,12 +262,7 @@ void dmaheap_checked_begin(struct dma_heap_buffer *buffer, struct device *dev,
 	bracket->offset = offset;
 	bracket->end = offset + len;
 	witness(&bracket->begin, dev);
-	list_for_each_entry(other, &buffer->checked, link)
-		if (overlaps(bracket, other)) {
-			snprintf(text, sizeof(text), "%s", does(dir, !dev));
-			found(buffer, OVERLAP, &bracket->begin, text, other);
-			break;
-		}
+	report_overlap(buffer, bracket);
 	list_add(&bracket->link, &buffer->checked);
 }
 
