@@ -225,6 +225,11 @@ bool behind_iommu(void)
 	return getenv("BUS") && !strcmp(getenv("BUS"), "pci");
 }
 
+bool all_bounced(void)
+{
+	return cmdline_has("swiotlb=force") && !behind_iommu();
+}
+
 static enum dmaheap_test_bus bus(void)
 {
 	return behind_iommu() ? DMAHEAP_TEST_PCI : DMAHEAP_TEST_PLATFORM;

@@ -74,6 +74,9 @@ void device_write(int device, uint32_t id, uint64_t offset, const void *bytes, s
 /* Whether the devices tested with are PCI devices behind an IOMMU: $BUS is pci. */
 bool behind_iommu(void);
 
+/* Whether the devices tested with are all behind bounce buffers; no IOMMU's are. */
+bool all_bounced(void);
+
 /* A device of a kind; returns -1 and errno on failure. */
 int device_of(enum dmaheap_test_coherency coherency, unsigned int mask_bits);
 

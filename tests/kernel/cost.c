@@ -86,7 +86,7 @@ static void run(struct pipeline *pipeline, void (*frame)(struct pipeline *pipeli
 {
 	struct cost start = cost_seen(), counted = cost_counted(), now, of_buffer;
 	uint64_t skipped, costs[FRAMES], last = 0;
-	bool bounced = cmdline_has("swiotlb=force");
+	bool bounced = all_bounced();
 	unsigned int i;
 
 	for (i = 0; i < FRAMES; i++) {
@@ -160,7 +160,7 @@ static void bracketed_chain(void)
 		device_begin(pipeline.devices[i], pipeline.ids[i], TO_DEVICE);
 		device_end(pipeline.devices[i], pipeline.ids[i], TO_DEVICE);
 	}
-	if (has_caches() && !cmdline_has("swiotlb=force")) {
+	if (has_caches() && !all_bounced()) {
 		struct cost before = cost_seen();
 
 		for (i = 0; i < FRAMES; i++)
@@ -263,7 +263,7 @@ static void cpu_alone(void)
 
 	for (i = 0; i < DEVICES; i++)
 		map_and_unmap(&pipeline, i, TO_DEVICE);
-	if (!has_caches() || cmdline_has("swiotlb=force"))
+	if (!has_caches() || all_bounced())
 		tap_skip("nothing to be seen where all devices snoop, or are bounced");
 	struct cost before = cost_seen();
 

@@ -74,7 +74,7 @@ static void segments_whole(void)
 	int device = device_new(64, 0xffffffff), fd = cached_buffer(8 * MIB);
 	struct dmaheap_test_map map = device_map(device, device_attach(device, fd), BOTH_WAYS);
 
-	if (cmdline_has("swiotlb=force"))
+	if (all_bounced())
 		tap_skip("a bounce buffer holds no more than 256 KiB in one piece");
 	if (behind_iommu()) { /* which makes one of them all */
 		check_equal(map.longest, 8 * MIB);
@@ -134,7 +134,7 @@ static void memory_above_4g(void)
 
 	if (behind_iommu())
 		tap_skip("an IOMMU gives any memory an address of 32 bits");
-	if (cmdline_has("swiotlb=force") || meminfo("MemTotal") < 4096 * (long long)MIB)
+	if (all_bounced() || meminfo("MemTotal") < 4096 * (long long)MIB)
 		tap_skip("this machine's memory ends below 4 GiB, or is bounced");
 	check(map.first >= 1ULL << 32);
 }
@@ -356,7 +356,7 @@ static void held_mapping(void)
 	for (round = 0; round < 3; round++) {
 		cpu_begin(fd, DMA_BUF_SYNC_RW);
 		fill(bytes, LEN, 0, round);
-		if (cmdline_has("swiotlb=force")) {
+		if (all_bounced()) {
 			device_read(device, id, 0, seen, LEN);
 			check(!is_filled(seen, LEN, 0, round));
 		}
@@ -366,7 +366,7 @@ static void held_mapping(void)
 
 		fill(seen, LEN, 0, 100 + round);
 		device_write(device, id, 0, seen, LEN);
-		if (cmdline_has("swiotlb=force"))
+		if (all_bounced())
 			check(!is_filled(bytes, LEN, 0, 100 + round));
 		cpu_begin(fd, DMA_BUF_SYNC_READ);
 		check(is_filled(bytes, LEN, 0, 100 + round));

@@ -295,8 +295,7 @@ static void readers(void)
 /* A job that enters at one device and leaves at another of the same domain. */
 static void chain(void)
 {
-	if (devices[0].use != BRACKETS || devices[1].use != BRACKETS ||
-	    cmdline_has("swiotlb=force"))
+	if (devices[0].use != BRACKETS || devices[1].use != BRACKETS || all_bounced())
 		return;
 	nr_events += 2;
 	device_begin(devices[0].device, devices[0].id, BOTH_WAYS);
@@ -354,7 +353,7 @@ static void at_random(void)
 		after.cleaned - before.cleaned, after.invalidated - before.invalidated,
 		after.copied_in - before.copied_in, after.copied_out - before.copied_out);
 	check(nr_compared > EVENTS);
-	if (cmdline_has("swiotlb=force"))
+	if (all_bounced())
 		check(after.copied_out > before.copied_out);
 	else if (has_caches())
 		check(after.invalidated > before.invalidated);

@@ -392,9 +392,9 @@ static void tracepoints(void)
 	check(strstr(text, "who=cpu direction=from-device offset=4096 len=4096"));
 	check(strstr(text, "dmaheap_end_access: ino="));
 	check(strstr(text, "kind=end-without-begin who=the CPU, mistakes"));
-	if (has_caches() && !cmdline_has("swiotlb=force"))
+	if (has_caches() && !all_bounced())
 		check(strstr(text, "op=invalidate who=cpu offset=4096 len=4096"));
-	if (cmdline_has("swiotlb=force"))
+	if (all_bounced())
 		check(strstr(text, "op=copy-out who=dmaheap-test"));
 }
 
