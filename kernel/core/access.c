@@ -32,15 +32,13 @@ static enum dmaheap_access_kind cpu_kind(enum dma_data_direction dir)
 
 /* ---- what it would cost to sync everywhere ---- */
 
-static size_t sync_cost(const struct dma_heap_buffer *buffer,
-			const struct dmaheap_mapping *mapping)
+/* One device: its caches always, its copy only if bytes go that way. */
+static void count_device(struct dma_heap_buffer *buffer, const struct dmaheap_mapping *mapping,
+			 bool copied)
 {
-	return mapping->bounced + (mapping->coherent ? 0 : buffer->size);
-}
-
-static void count_device(struct dma_heap_buffer *buffer, const struct dmaheap_mapping *mapping)
-{
-	dmaheap_count(buffer, DMAHEAP_EVERYWHERE, sync_cost(buffer, mapping));
+	dmaheap_count(buffer, DMAHEAP_EVERYWHERE,
+		      (copied ? mapping->bounced : 0) +
+			      (mapping->coherent ? 0 : buffer->size));
 }
 
 /* Who brackets its jobs is mapped all the time. */
@@ -50,13 +48,13 @@ static bool is_mapped(const struct dmaheap_mapping *mapping)
 	       mapping->open[DMAHEAP_MAPPED_BOTH] || mapping->open[DMAHEAP_MAPPED_WRITE];
 }
 
-static void count_cpu(struct dma_heap_buffer *buffer)
+static void count_cpu(struct dma_heap_buffer *buffer, bool copied)
 {
 	struct dmaheap_mapping *mapping;
 
 	list_for_each_entry(mapping, &buffer->mappings, link)
 		if (is_mapped(mapping))
-			count_device(buffer, mapping);
+			count_device(buffer, mapping, copied);
 }
 
 /* ---- devices ---- */
@@ -66,7 +64,7 @@ static void begin_device(struct dma_heap_buffer *buffer, struct dmaheap_mapping 
 {
 	struct dmaheap_work work;
 
-	count_device(buffer, mapping);
+	count_device(buffer, mapping, true);
 	dmaheap_ownership_begin(&buffer->ownership, mapping->place, kind, &work);
 	dmaheap_cache_work(buffer, &work, 0, buffer->size);
 	mapping->open[kind]++;
@@ -81,7 +79,7 @@ static void end_device(struct dma_heap_buffer *buffer, struct dmaheap_mapping *b
 
 	trace_dmaheap_end_access(buffer, mapping->dev, dir, 0, buffer->size);
 	if (dmaheap_kind_writes(kind))
-		count_device(buffer, mapping);
+		count_device(buffer, mapping, true);
 	begun->open[kind]--;
 	dmaheap_ownership_end(&buffer->ownership, begun->place, mapping->place, kind, &work);
 	dmaheap_cache_work(buffer, &work, 0, buffer->size);
@@ -128,14 +126,14 @@ void dmaheap_end_all(struct dma_heap_buffer *buffer, struct dmaheap_mapping *map
 	unsigned int i;
 
 	lockdep_assert_held(&buffer->lock);
-	if (!mapping->sgt.sgl)
+	if (!mapping->place)
 		return;
 	end_mappings(buffer, mapping);
 	for (i = 0; i < ARRAY_SIZE(directions); i++)
 		while (mapping->open[device_kind(directions[i])])
 			end_device(buffer, mapping, mapping, device_kind(directions[i]),
 				   directions[i]);
-	dmaheap_check_gone(buffer, mapping->dev);
+	dmaheap_check_gone(buffer, mapping);
 	if (!mapping->bounced)
 		return;
 	dmaheap_ownership_remove_copy(&buffer->ownership, &mapping->copy, &work);
@@ -157,6 +155,12 @@ static struct dmaheap_mapping *find_begun(struct dma_heap_buffer *buffer,
 	return NULL;
 }
 
+/* Do two devices work on different copies of the bytes?  Then they are no chain. */
+static bool is_apart(const struct dmaheap_mapping *a, const struct dmaheap_mapping *b)
+{
+	return a->place != b->place && (a->bounced || b->bounced);
+}
+
 /* The buffer of an attachment, if it is one of ours and may be accessed. */
 static int check_attachment(struct dma_buf_attachment *attachment, enum dma_data_direction dir,
 			    struct dma_heap_buffer **buffer)
@@ -165,6 +169,16 @@ static int check_attachment(struct dma_buf_attachment *attachment, enum dma_data
 	if (!*buffer)
 		return -EOPNOTSUPP;
 	return valid_dma_direction(dir) && dir != DMA_NONE ? 0 : -EINVAL;
+}
+
+/* Who brackets its jobs has done nothing by mapping alone. */
+static void forget_mappings(struct dmaheap_mapping *mapping)
+{
+	unsigned int dir;
+
+	for (dir = DMA_BIDIRECTIONAL; dir < DMA_NONE; dir++)
+		for (; mapping->open[mapped_kind(dir)]; mapping->open[mapped_kind(dir)]--)
+			dmaheap_ownership_forget(mapping->place, mapped_kind(dir));
 }
 
 /**
@@ -181,14 +195,14 @@ static int check_attachment(struct dma_buf_attachment *attachment, enum dma_data
  * To be called when the bytes are there: after waiting for the fences that the job depends
  * on.  Devices that follow one another by fences in hardware are one job: it begins at the
  * first and ends at the last, in the direction of what they do together; all of them must
- * either snoop the CPU's caches or not.  Jobs that read may run side by side, each with its
+ * either snoop the CPU's caches or not, and none may be behind a bounce buffer.  Jobs that read may run side by side, each with its
  * own begin and end.
  *
  * Context: process context; may sleep.  The buffer's reservation lock may be held.  Not
  * within an operation of the buffer's heap.
  * Return: 0, and dma_heap_end_device_access() must follow in the same direction;
  * -EOPNOTSUPP when the buffer is another exporter's: map and unmap for each job instead;
- * -EINVAL when @dir is none or the attachment is not mapped.
+ * -EINVAL when @dir is none or the attachment was never mapped.
  */
 int dma_heap_begin_device_access(struct dma_buf_attachment *attachment,
 				 enum dma_data_direction dir)
@@ -200,11 +214,11 @@ int dma_heap_begin_device_access(struct dma_buf_attachment *attachment,
 	if (err)
 		return err;
 	guard(mutex)(&buffer->lock);
-	if (!mapping->sgt.sgl)
+	if (!mapping->place)
 		return -EINVAL;
+	forget_mappings(mapping);
 	mapping->brackets = true;
-	end_mappings(buffer, mapping);
-	dmaheap_check_begin(buffer, mapping->dev, dir, 0, buffer->size);
+	dmaheap_check_begin(buffer, mapping, dir, 0, buffer->size);
 	begin_device(buffer, mapping, device_kind(dir), dir);
 	return 0;
 }
@@ -220,8 +234,13 @@ EXPORT_SYMBOL_GPL(dma_heap_begin_device_access);
  * may not, such a driver ends the job in a thread or a work item and signals from there.
  *
  * Context: process context; may sleep.  The buffer's reservation lock may be held.
+ * Nothing is allocated, and no lock is taken under which something is: it may be called where
+ * a fence waits for it to be signalled.
+ *
  * Return: 0; -EOPNOTSUPP when the buffer is another exporter's; -EINVAL when @dir is none,
- * the attachment was never mapped, or no job in this direction is open at any device.
+ * the attachment was never mapped, or no job is open at any device that writes, or only
+ * reads, as @dir says; -EXDEV when the job has begun at another device and one of both is
+ * behind a bounce buffer: it is ended where it began, and this device has not seen its bytes.
  */
 int dma_heap_end_device_access(struct dma_buf_attachment *attachment,
 			       enum dma_data_direction dir)
@@ -233,16 +252,55 @@ int dma_heap_end_device_access(struct dma_buf_attachment *attachment,
 	if (err)
 		return err;
 	guard(mutex)(&buffer->lock);
-	begun = find_begun(buffer, mapping, device_kind(dir));
-	dmaheap_check_end(buffer, mapping->dev, dir, begun);
-	if (!begun || !mapping->sgt.sgl)
+	begun = mapping->place ? find_begun(buffer, mapping, device_kind(dir)) : NULL;
+	dmaheap_check_end(buffer, mapping, dir, 0, buffer->size, begun);
+	if (!begun)
 		return -EINVAL;
+	if (is_apart(begun, mapping)) {
+		end_device(buffer, begun, begun, device_kind(dir), dir);
+		return -EXDEV;
+	}
 	end_device(buffer, begun, mapping, device_kind(dir), dir);
 	return 0;
 }
 EXPORT_SYMBOL_GPL(dma_heap_end_device_access);
 
 /* ---- the CPU ---- */
+
+static struct dmaheap_place *cpu_place(struct dma_heap_buffer *buffer)
+{
+	return buffer->ops->write_combined ? &buffer->ownership.memory :
+					     &buffer->ownership.cpu;
+}
+
+/* dmaheap_cpu_prot - how the CPU maps the buffer */
+pgprot_t dmaheap_cpu_prot(const struct dma_heap_buffer *buffer, pgprot_t prot)
+{
+	return buffer->ops->write_combined ? pgprot_writecombine(prot) : prot;
+}
+
+/*
+ * dmaheap_pass_caches - what the heap has zeroed becomes visible to a CPU that maps the buffer
+ * past its caches, also to one that does so without a bracket
+ */
+int dmaheap_pass_caches(struct dma_heap_buffer *buffer)
+{
+	struct dmaheap_place *place = cpu_place(buffer);
+	struct dmaheap_work work;
+	int err = 0;
+
+	if (!buffer->ops->write_combined)
+		return 0;
+	scoped_guard(mutex, &buffer->making)
+		err = dmaheap_cache_prepare(buffer);
+	if (err)
+		return err;
+	guard(mutex)(&buffer->lock);
+	dmaheap_ownership_begin(&buffer->ownership, place, DMAHEAP_MAPPED_READ, &work);
+	dmaheap_cache_work(buffer, &work, 0, buffer->size);
+	dmaheap_ownership_end(&buffer->ownership, place, place, DMAHEAP_MAPPED_READ, &work);
+	return 0;
+}
 
 /*
  * dmaheap_begin_vmap, dmaheap_end_vmap - the kernel's own mapping of the buffer
@@ -255,18 +313,18 @@ void dmaheap_begin_vmap(struct dma_heap_buffer *buffer)
 	struct dmaheap_work work;
 
 	lockdep_assert_held(&buffer->lock);
-	dmaheap_ownership_begin(&buffer->ownership, &buffer->ownership.cpu,
-				DMAHEAP_MAPPED_BOTH, &work);
+	dmaheap_ownership_begin(&buffer->ownership, cpu_place(buffer), DMAHEAP_MAPPED_BOTH,
+				&work);
 	dmaheap_cache_work(buffer, &work, 0, buffer->size);
 }
 
 void dmaheap_end_vmap(struct dma_heap_buffer *buffer)
 {
+	struct dmaheap_place *place = cpu_place(buffer);
 	struct dmaheap_work work;
 
 	lockdep_assert_held(&buffer->lock);
-	dmaheap_ownership_end(&buffer->ownership, &buffer->ownership.cpu,
-			      &buffer->ownership.cpu, DMAHEAP_MAPPED_BOTH, &work);
+	dmaheap_ownership_end(&buffer->ownership, place, place, DMAHEAP_MAPPED_BOTH, &work);
 	dmaheap_cache_work(buffer, &work, 0, buffer->size);
 }
 
@@ -286,6 +344,7 @@ void dmaheap_begin_cpu(struct dma_heap_buffer *buffer, enum dma_data_direction d
 		       size_t offset, size_t len)
 {
 	struct dmaheap_ownership *ownership = &buffer->ownership;
+	struct dmaheap_place *place = cpu_place(buffer);
 	enum dmaheap_access_kind kind = cpu_kind(dir);
 	bool part = len < buffer->size;
 	struct dmaheap_work work;
@@ -293,11 +352,11 @@ void dmaheap_begin_cpu(struct dma_heap_buffer *buffer, enum dma_data_direction d
 	lockdep_assert_held(&buffer->lock);
 	dmaheap_check_begin(buffer, NULL, dir, offset, len);
 	if (dir != DMA_TO_DEVICE)
-		count_cpu(buffer);
+		count_cpu(buffer, true);
 	buffer->cpu_open[part][kind]++;
 	if (!part)
-		dmaheap_ownership_begin(ownership, &ownership->cpu, kind, &work);
-	else if (dmaheap_ownership_begin_part(ownership, &ownership->cpu, kind, &work))
+		dmaheap_ownership_begin(ownership, place, kind, &work);
+	else if (dmaheap_ownership_begin_part(ownership, place, kind, &work))
 		part = false;
 	cpu_work(buffer, &work, part, offset, len);
 	trace_dmaheap_begin_access(buffer, NULL, dir, offset, len);
@@ -313,24 +372,24 @@ void dmaheap_end_cpu(struct dma_heap_buffer *buffer, enum dma_data_direction dir
 		     size_t offset, size_t len)
 {
 	struct dmaheap_ownership *ownership = &buffer->ownership;
+	struct dmaheap_place *place = cpu_place(buffer);
 	enum dmaheap_access_kind kind = cpu_kind(dir);
 	bool part = len < buffer->size, begun = buffer->cpu_open[part][kind];
 	struct dmaheap_work work = {};
 
 	lockdep_assert_held(&buffer->lock);
 	trace_dmaheap_end_access(buffer, NULL, dir, offset, len);
-	dmaheap_check_end(buffer, NULL, dir, begun);
-	count_cpu(buffer);
+	dmaheap_check_end(buffer, NULL, dir, offset, len, begun);
+	count_cpu(buffer, dir != DMA_FROM_DEVICE);
 	buffer->cpu_open[part][kind] -= begun;
 	if (!begun) {
 		part = false;
 		if (dmaheap_kind_writes(kind))
-			dmaheap_ownership_write(ownership, &ownership->cpu, &work);
+			dmaheap_ownership_write(ownership, place, &work);
 	} else if (part) {
-		dmaheap_ownership_end_part(ownership, &ownership->cpu, kind, &work);
+		dmaheap_ownership_end_part(ownership, place, kind, &work);
 	} else {
-		dmaheap_ownership_end(ownership, &ownership->cpu, &ownership->cpu, kind,
-				      &work);
+		dmaheap_ownership_end(ownership, place, place, kind, &work);
 	}
 	cpu_work(buffer, &work, part, offset, len);
 }

@@ -137,6 +137,7 @@ static struct dma_heap_buffer *buffer_create(struct dma_heap *heap,
 	buffer->heap = heap;
 	buffer->ops = ops;
 	buffer->size = len;
+	mutex_init(&buffer->making);
 	mutex_init(&buffer->lock);
 	INIT_LIST_HEAD(&buffer->mappings);
 	INIT_LIST_HEAD(&buffer->checked);
@@ -160,6 +161,7 @@ static void buffer_destroy(struct dma_heap_buffer *buffer)
 	}
 	kvfree(buffer->chunks);
 	mutex_destroy(&buffer->lock);
+	mutex_destroy(&buffer->making);
 	dma_heap_put(buffer->heap);
 	kfree(buffer);
 }
@@ -237,7 +239,7 @@ static void *map_pages(struct dma_heap_buffer *buffer)
 		for (; len; len -= PAGE_SIZE, phys += PAGE_SIZE)
 			pages[i++] = pfn_to_page(PHYS_PFN(phys));
 	}
-	vaddr = vmap(pages, nr_pages, VM_MAP, PAGE_KERNEL);
+	vaddr = vmap(pages, nr_pages, VM_MAP, dmaheap_cpu_prot(buffer, PAGE_KERNEL));
 	kvfree(pages);
 	return vaddr;
 }
@@ -250,13 +252,14 @@ static int buffer_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 {
 	struct dma_heap_buffer *buffer = dmabuf->priv;
 
-	guard(mutex)(&buffer->lock);
+	guard(mutex)(&buffer->making);
 	if (WARN_ON_ONCE(buffer->vaddr))
 		return -EBUSY;
 	buffer->vaddr = map_pages(buffer);
 	if (!buffer->vaddr)
 		return -ENOMEM;
-	dmaheap_begin_vmap(buffer);
+	scoped_guard(mutex, &buffer->lock)
+		dmaheap_begin_vmap(buffer);
 	iosys_map_set_vaddr(map, buffer->vaddr);
 	return 0;
 }
@@ -265,8 +268,9 @@ static void buffer_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
 {
 	struct dma_heap_buffer *buffer = dmabuf->priv;
 
-	guard(mutex)(&buffer->lock);
-	dmaheap_end_vmap(buffer);
+	guard(mutex)(&buffer->making);
+	scoped_guard(mutex, &buffer->lock)
+		dmaheap_end_vmap(buffer);
 	vunmap(buffer->vaddr);
 	buffer->vaddr = NULL;
 	iosys_map_clear(map);
@@ -306,7 +310,7 @@ static int buffer_populate(struct dma_heap_buffer *buffer)
 
 	if (!err && WARN_ON_ONCE(dma_heap_buffer_missing(buffer)))
 		return -EINVAL;
-	return err;
+	return err ?: dmaheap_pass_caches(buffer);
 }
 
 /**

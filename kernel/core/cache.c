@@ -64,11 +64,18 @@ void dmaheap_cache_exit(void)
  */
 int dmaheap_cache_prepare(struct dma_heap_buffer *buffer)
 {
-	lockdep_assert_held(&buffer->lock);
-	if (!cache_device || buffer->cache.sgt.sgl)
+	int err;
+
+	lockdep_assert_held(&buffer->making);
+	if (!cache_device || buffer->cache.place)
 		return 0;
 	buffer->cache.dev = &cache_device->dev;
-	return dmaheap_mapping_make(buffer, &buffer->cache);
+	err = dmaheap_mapping_make(buffer, &buffer->cache);
+	if (err)
+		return err;
+	guard(mutex)(&buffer->lock);
+	buffer->cache.place = &buffer->ownership.memory;
+	return 0;
 }
 
 /* Notes bytes for the buffer and for its heap. */
@@ -122,7 +129,7 @@ static void sync(struct dma_heap_buffer *buffer, struct dmaheap_mapping *mapping
 static void maintain(struct dma_heap_buffer *buffer, bool invalidate, size_t offset,
 		     size_t len)
 {
-	if (!buffer->cache.sgt.sgl) /* there are no two domains here */
+	if (!buffer->cache.place) /* there are no two domains here */
 		return;
 	sync(buffer, &buffer->cache, offset, len, invalidate);
 	dmaheap_count(buffer, invalidate ? DMAHEAP_INVALIDATED : DMAHEAP_CLEANED, len);

@@ -23,7 +23,10 @@
 #define NAME_LEN 64
 /* Open accesses noted for a buffer: a program may begin any number. */
 #define MAX_BRACKETS 64
-/* Importers are remembered so that each is reported once; of more than these, none is. */
+/*
+ * Importers are remembered so that each is reported once; of more than these, none is.  By
+ * itself for devices: programs can have any number of names.
+ */
 #define MAX_REPORTED 256
 
 DEFINE_STATIC_KEY_FALSE(dmaheap_checking);
@@ -47,6 +50,7 @@ static atomic_t generation;
 
 /* Who does something where: an importer, by name, and the task that runs for it. */
 struct witness {
+	bool device; /* or a program */
 	char who[NAME_LEN];
 	char comm[TASK_COMM_LEN];
 	pid_t pid;
@@ -59,7 +63,7 @@ struct witness {
  * struct dmaheap_bracket - an access begun while the checker is on
  * @link:	in the buffer's list, under its lock
  * @generation:	of the checker, when it was noted
- * @dev:	whose it is, only to be compared; NULL: the CPU's
+ * @owner:	whose it is, only to be compared; NULL: the CPU's
  * @dir:	its direction
  * @offset:	start of the part that is accessed, in bytes
  * @end:	offset behind it
@@ -68,7 +72,7 @@ struct witness {
 struct dmaheap_bracket {
 	struct list_head link;
 	int generation;
-	const struct device *dev;
+	const struct dmaheap_mapping *owner;
 	enum dma_data_direction dir;
 	size_t offset;
 	size_t end;
@@ -86,7 +90,7 @@ struct reported {
 /* Protects the list, its length, and the log from mixed reports. */
 static DEFINE_MUTEX(reports_lock);
 static LIST_HEAD(reports);
-static unsigned int nr_reports;
+static unsigned int nr_reports[2]; /* of programs, of devices */
 
 static bool is_reported(enum mistake mistake, const char *who)
 {
@@ -100,21 +104,21 @@ static bool is_reported(enum mistake mistake, const char *who)
 }
 
 /* Notes a mistake of an importer; false if it is not to be reported, again or at all. */
-static bool report_first(enum mistake mistake, const char *who)
+static bool report_first(enum mistake mistake, const char *who, bool device)
 {
 	struct reported *reported;
 
-	if (nr_reports >= MAX_REPORTED || is_reported(mistake, who))
+	if (nr_reports[device] >= MAX_REPORTED || is_reported(mistake, who))
 		return false;
-	reported = kmalloc(sizeof(*reported), GFP_KERNEL);
+	reported = kmalloc(sizeof(*reported), GFP_NOWAIT | __GFP_NOWARN);
 	if (!reported)
 		return false;
 	reported->mistake = mistake;
 	strscpy(reported->who, who, sizeof(reported->who));
 	list_add(&reported->link, &reports);
-	if (++nr_reports == MAX_REPORTED)
-		pr_warn("%d mistakes were reported: no more will be, until check is set again\n",
-			MAX_REPORTED);
+	if (++nr_reports[device] == MAX_REPORTED)
+		pr_warn("mistakes of %d %s were reported: no more will be, until check is set again\n",
+			MAX_REPORTED, device ? "devices" : "programs");
 	return true;
 }
 
@@ -126,23 +130,25 @@ static void forget_reports(void)
 	list_for_each_entry_safe(reported, next, &reports, link)
 		kfree(reported);
 	INIT_LIST_HEAD(&reports);
-	nr_reports = 0;
+	memset(nr_reports, 0, sizeof(nr_reports));
 }
 
 /* ---- witnesses ---- */
 
 /* A process goes by its name: of a program that runs often, one run is enough. */
-static void name_importer(const struct device *dev, char *name)
+static void name_importer(const struct dmaheap_mapping *owner, char *name)
 {
-	if (dev)
-		snprintf(name, NAME_LEN, "%s:%s", dev_driver_string(dev), dev_name(dev));
+	if (owner)
+		snprintf(name, NAME_LEN, "%s:%s", dev_driver_string(owner->dev),
+			 dev_name(owner->dev));
 	else
 		snprintf(name, NAME_LEN, "the CPU, %s", current->group_leader->comm);
 }
 
-static void witness(struct witness *witness, const struct device *dev)
+static void witness(struct witness *witness, const struct dmaheap_mapping *owner)
 {
-	name_importer(dev, witness->who);
+	witness->device = owner;
+	name_importer(owner, witness->who);
 	get_task_comm(witness->comm, current);
 	witness->pid = task_pid_nr(current);
 	witness->tgid = task_tgid_nr(current);
@@ -170,26 +176,40 @@ static bool writes(enum dma_data_direction dir, bool cpu)
 /* ---- mistakes ---- */
 
 /*
- * Counts a mistake and reports it: @culprit is whose it is, @other, if not NULL, is an access
- * of another.
+ * Counts a mistake and reports it: @culprit is whose it is and @text what it does; @other, if
+ * not NULL, is another side of it, and @other_text what that does.
  */
 static void found(struct dma_heap_buffer *buffer, enum mistake mistake,
-		  const struct witness *culprit, const char *text,
-		  const struct dmaheap_bracket *other)
+		  const struct witness *culprit, const char *text, const struct witness *other,
+		  const char *other_text)
 {
 	atomic_long_inc(&counts[mistake]);
 	trace_dmaheap_mistake(buffer, mistakes[mistake].name, culprit->who);
 	guard(mutex)(&reports_lock);
-	if (!report_first(mistake, culprit->who))
+	if (!report_first(mistake, culprit->who, culprit->device))
 		return;
 	pr_warn("mistake: %s\n", mistakes[mistake].text);
 	pr_warn("  buffer %lu of heap %s, %zu bytes\n", buffer->ino,
 		dma_heap_get_name(buffer->heap), buffer->size);
 	print_witness(culprit, text);
-	if (!other)
+	if (other)
+		print_witness(other, other_text);
+}
+
+/* The same with an access that is open meanwhile, if there is one. */
+static void found_with(struct dma_heap_buffer *buffer, enum mistake mistake,
+		       const struct witness *culprit, const char *text,
+		       const struct dmaheap_bracket *other)
+{
+	char other_text[64];
+
+	if (!other) {
+		found(buffer, mistake, culprit, text, NULL, NULL);
 		return;
-	pr_warn("  this access is open meanwhile, and %s:\n", does(other->dir, !other->dev));
-	print_witness(&other->begin, "has begun it");
+	}
+	snprintf(other_text, sizeof(other_text), "%s meanwhile, and has begun it",
+		 does(other->dir, !other->owner));
+	found(buffer, mistake, culprit, text, &other->begin, other_text);
 }
 
 /*
@@ -198,9 +218,9 @@ static void found(struct dma_heap_buffer *buffer, enum mistake mistake,
  */
 static bool overlaps(const struct dmaheap_bracket *a, const struct dmaheap_bracket *b)
 {
-	if (!writes(a->dir, !a->dev) && !writes(b->dir, !b->dev))
+	if (!writes(a->dir, !a->owner) && !writes(b->dir, !b->owner))
 		return false;
-	if (!a->dev && !b->dev && a->begin.tgid == b->begin.tgid)
+	if (!a->owner && !b->owner && a->begin.tgid == b->begin.tgid)
 		return false;
 	return a->offset < b->end && b->offset < a->end;
 }
@@ -238,13 +258,13 @@ static void report_overlap(struct dma_heap_buffer *buffer,
 
 	list_for_each_entry(other, &buffer->checked, link)
 		if (overlaps(bracket, other)) {
-			found(buffer, OVERLAP, &bracket->begin,
-			      does(bracket->dir, !bracket->dev), other);
+			found_with(buffer, OVERLAP, &bracket->begin,
+				   does(bracket->dir, !bracket->owner), other);
 			return;
 		}
 }
 
-void dmaheap_checked_begin(struct dma_heap_buffer *buffer, struct device *dev,
+void dmaheap_checked_begin(struct dma_heap_buffer *buffer, const struct dmaheap_mapping *owner,
 			   enum dma_data_direction dir, size_t offset, size_t len)
 {
 	struct dmaheap_bracket *bracket;
@@ -253,59 +273,71 @@ void dmaheap_checked_begin(struct dma_heap_buffer *buffer, struct device *dev,
 	drop_outdated(buffer);
 	if (is_full(buffer))
 		return;
-	bracket = kzalloc(sizeof(*bracket), GFP_KERNEL | __GFP_NOWARN);
+	bracket = kzalloc(sizeof(*bracket), GFP_NOWAIT | __GFP_NOWARN);
 	if (!bracket)
 		return; /* what is not noted is not missed */
 	bracket->generation = atomic_read(&generation);
-	bracket->dev = dev;
+	bracket->owner = owner;
 	bracket->dir = dir;
 	bracket->offset = offset;
 	bracket->end = offset + len;
-	witness(&bracket->begin, dev);
+	witness(&bracket->begin, owner);
 	report_overlap(buffer, bracket);
 	list_add(&bracket->link, &buffer->checked);
 }
 
-static bool is_same_importer(const struct dmaheap_bracket *bracket, const struct device *dev)
+static bool is_same_importer(const struct dmaheap_bracket *bracket,
+			     const struct dmaheap_mapping *owner)
 {
-	if (dev || bracket->dev)
-		return bracket->dev == dev;
+	if (owner || bracket->owner)
+		return bracket->owner == owner;
 	return bracket->begin.tgid == task_tgid_nr(current);
 }
 
-/* The access that ends: of the same importer, or else of one that has passed it on. */
-static struct dmaheap_bracket *find_bracket(struct dma_heap_buffer *buffer,
-					    const struct device *dev,
-					    enum dma_data_direction dir)
+/* How well does an open access match one that ends?  0: not at all. */
+static int match(const struct dmaheap_bracket *bracket, const struct dmaheap_mapping *owner,
+		 enum dma_data_direction dir, size_t offset, size_t end)
 {
-	struct dmaheap_bracket *bracket, *found = NULL;
+	if (!bracket->owner != !owner || bracket->dir != dir)
+		return 0;
+	/* It may have been passed on: to another process, along a chain of devices. */
+	return 1 + is_same_importer(bracket, owner) +
+	       2 * (bracket->offset == offset && bracket->end == end);
+}
 
-	list_for_each_entry(bracket, &buffer->checked, link) {
-		if (!bracket->dev != !dev || bracket->dir != dir)
-			continue;
-		if (is_same_importer(bracket, dev))
-			return bracket;
-		found = bracket;
-	}
-	return found;
+/* The access that ends. */
+static struct dmaheap_bracket *find_bracket(struct dma_heap_buffer *buffer,
+					    const struct dmaheap_mapping *owner,
+					    enum dma_data_direction dir, size_t offset,
+					    size_t end)
+{
+	struct dmaheap_bracket *bracket, *best = NULL;
+	int found = 0;
+
+	list_for_each_entry(bracket, &buffer->checked, link)
+		if (match(bracket, owner, dir, offset, end) > found) {
+			found = match(bracket, owner, dir, offset, end);
+			best = bracket;
+		}
+	return best;
 }
 
 /* One that ends in another direction than it was begun, though it has that right. */
 static struct dmaheap_bracket *find_similar(struct dma_heap_buffer *buffer,
-					    const struct device *dev,
+					    const struct dmaheap_mapping *owner,
 					    enum dma_data_direction dir)
 {
 	struct dmaheap_bracket *bracket;
 
 	list_for_each_entry(bracket, &buffer->checked, link)
-		if (is_same_importer(bracket, dev) &&
-		    writes(bracket->dir, !dev) == writes(dir, !dev))
+		if (is_same_importer(bracket, owner) &&
+		    writes(bracket->dir, !owner) == writes(dir, !owner))
 			return bracket;
 	return NULL;
 }
 
-void dmaheap_checked_end(struct dma_heap_buffer *buffer, struct device *dev,
-			 enum dma_data_direction dir, bool begun)
+void dmaheap_checked_end(struct dma_heap_buffer *buffer, const struct dmaheap_mapping *owner,
+			 enum dma_data_direction dir, size_t offset, size_t len, bool begun)
 {
 	struct dmaheap_bracket *bracket, *similar;
 	struct witness culprit;
@@ -313,43 +345,48 @@ void dmaheap_checked_end(struct dma_heap_buffer *buffer, struct device *dev,
 
 	lockdep_assert_held(&buffer->lock);
 	drop_outdated(buffer);
-	bracket = find_bracket(buffer, dev, dir);
+	bracket = begun ? find_bracket(buffer, owner, dir, offset, offset + len) : NULL;
 	if (bracket) {
 		drop_bracket(bracket);
 		return;
 	}
-	similar = find_similar(buffer, dev, dir);
+	similar = find_similar(buffer, owner, dir);
 	if (begun && !similar)
 		return; /* begun before the checker was on */
-	witness(&culprit, dev);
-	snprintf(text, sizeof(text), "ends that it %s", does(dir, !dev));
-	found(buffer, NOT_BEGUN, &culprit, text,
-	      list_first_entry_or_null(&buffer->checked, struct dmaheap_bracket, link));
+	witness(&culprit, owner);
+	snprintf(text, sizeof(text), "ends that it %s", does(dir, !owner));
+	found_with(buffer, NOT_BEGUN, &culprit, text,
+		   list_first_entry_or_null(&buffer->checked, struct dmaheap_bracket, link));
 	if (begun)
 		drop_bracket(similar);
 }
 
-static void leave_open(struct dma_heap_buffer *buffer, struct dmaheap_bracket *bracket)
+/* What takes the chance to end an access away. */
+static void leave_open(struct dma_heap_buffer *buffer, struct dmaheap_bracket *bracket,
+		       const char *end)
 {
+	struct witness last;
 	char text[64];
 
-	snprintf(text, sizeof(text), "%s, and has begun it",
-		 does(bracket->dir, !bracket->dev));
-	if (static_branch_unlikely(&dmaheap_checking))
-		found(buffer, LEFT_OPEN, &bracket->begin, text, NULL);
+	if (static_branch_unlikely(&dmaheap_checking)) {
+		snprintf(text, sizeof(text), "%s, and has begun it",
+			 does(bracket->dir, !bracket->owner));
+		witness(&last, bracket->owner);
+		found(buffer, LEFT_OPEN, &bracket->begin, text, &last, end);
+	}
 	drop_bracket(bracket);
 }
 
-/* dmaheap_check_gone - a device is detached */
-void dmaheap_check_gone(struct dma_heap_buffer *buffer, struct device *dev)
+/* dmaheap_check_gone - an attachment goes */
+void dmaheap_check_gone(struct dma_heap_buffer *buffer, const struct dmaheap_mapping *owner)
 {
 	struct dmaheap_bracket *bracket, *next;
 
 	lockdep_assert_held(&buffer->lock);
 	drop_outdated(buffer);
 	list_for_each_entry_safe(bracket, next, &buffer->checked, link)
-		if (bracket->dev == dev)
-			leave_open(buffer, bracket);
+		if (bracket->owner == owner)
+			leave_open(buffer, bracket, "is detached");
 }
 
 /* dmaheap_check_release - the buffer goes: nobody else has it any more */
@@ -359,7 +396,7 @@ void dmaheap_check_release(struct dma_heap_buffer *buffer)
 
 	drop_outdated(buffer);
 	list_for_each_entry_safe(bracket, next, &buffer->checked, link)
-		leave_open(buffer, bracket);
+		leave_open(buffer, bracket, "gives the buffer up as the last one");
 }
 
 /* ---- mappings of processes ---- */
@@ -402,7 +439,7 @@ void dmaheap_checked_fault(struct dma_heap_buffer *buffer, struct vm_fault *vmf)
 	snprintf(text, sizeof(text), "%s at offset %lu, by the instruction at %#lx",
 		 vmf->flags & FAULT_FLAG_WRITE ? "writes" : "reads", vmf->pgoff << PAGE_SHIFT,
 		 instruction_pointer(task_pt_regs(current)));
-	found(buffer, OUTSIDE, &culprit, text, NULL);
+	found(buffer, OUTSIDE, &culprit, text, NULL, NULL);
 }
 
 /* ---- seen from outside ---- */

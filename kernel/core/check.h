@@ -9,40 +9,43 @@
 #include <linux/dma-direction.h>
 #include <linux/jump_label.h>
 
-struct device;
 struct dma_heap_buffer;
+struct dmaheap_mapping;
 struct seq_file;
 struct vm_fault;
 
 DECLARE_STATIC_KEY_FALSE(dmaheap_checking);
 
-void dmaheap_checked_begin(struct dma_heap_buffer *buffer, struct device *dev,
+void dmaheap_checked_begin(struct dma_heap_buffer *buffer, const struct dmaheap_mapping *owner,
 			   enum dma_data_direction dir, size_t offset, size_t len);
-void dmaheap_checked_end(struct dma_heap_buffer *buffer, struct device *dev,
-			 enum dma_data_direction dir, bool begun);
+void dmaheap_checked_end(struct dma_heap_buffer *buffer, const struct dmaheap_mapping *owner,
+			 enum dma_data_direction dir, size_t offset, size_t len, bool begun);
 void dmaheap_checked_unmap(struct dma_heap_buffer *buffer);
 void dmaheap_checked_fault(struct dma_heap_buffer *buffer, struct vm_fault *vmf);
 /* Also to forget what was noted while the checker was on. */
-void dmaheap_check_gone(struct dma_heap_buffer *buffer, struct device *dev);
+void dmaheap_check_gone(struct dma_heap_buffer *buffer, const struct dmaheap_mapping *owner);
 void dmaheap_check_release(struct dma_heap_buffer *buffer);
 
 void dmaheap_check_show(struct seq_file *file);
 void dmaheap_check_exit(void);
 
-/* Somebody begins an access; @dev is NULL for the CPU. */
-static inline void dmaheap_check_begin(struct dma_heap_buffer *buffer, struct device *dev,
+/* Somebody begins an access; @owner is NULL for the CPU. */
+static inline void dmaheap_check_begin(struct dma_heap_buffer *buffer,
+				       const struct dmaheap_mapping *owner,
 				       enum dma_data_direction dir, size_t offset, size_t len)
 {
 	if (static_branch_unlikely(&dmaheap_checking))
-		dmaheap_checked_begin(buffer, dev, dir, offset, len);
+		dmaheap_checked_begin(buffer, owner, dir, offset, len);
 }
 
 /* Somebody ends an access; @begun says whether there was one. */
-static inline void dmaheap_check_end(struct dma_heap_buffer *buffer, struct device *dev,
-				     enum dma_data_direction dir, bool begun)
+static inline void dmaheap_check_end(struct dma_heap_buffer *buffer,
+				     const struct dmaheap_mapping *owner,
+				     enum dma_data_direction dir, size_t offset, size_t len,
+				     bool begun)
 {
 	if (static_branch_unlikely(&dmaheap_checking))
-		dmaheap_checked_end(buffer, dev, dir, begun);
+		dmaheap_checked_end(buffer, owner, dir, offset, len, begun);
 }
 
 /* An access of the CPU has ended: whoever uses a mapping from now on shall fault. */

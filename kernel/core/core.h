@@ -12,6 +12,7 @@
 #include <linux/dma-heap-buffer.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/pgtable.h>
 #include <linux/rwsem.h>
 #include <linux/scatterlist.h>
 #include <linux/sched.h>
@@ -64,27 +65,28 @@ struct dma_heap {
  * struct dmaheap_mapping - a buffer as one device sees it
  * @link:	in the buffer's list of mappings
  * @dev:	the device
- * @sgt:	made at the first map, kept until detach; @sgt.sgl is NULL before
+ * @sgt:	made at the first map, kept until detach
  * @handed_out:	the same list as importers get it
- * @place:	where the device's accesses are; set when @sgt is made
- * @copy:	that place, if the mapping is bounced
- * @bounced:	bytes of the buffer that are
+ * @bounced:	bytes of the buffer that are behind a bounce buffer
  * @coherent:	whether the device snoops the caches
+ * @place:	where the device's accesses are; NULL until all is made
+ * @copy:	that place, if the mapping is bounced
  * @brackets:	whether its driver says when a job begins and ends: then its mappings say
  *		nothing of it
  * @open:	the device's accesses, begun and not ended, by kind
  *
- * Freed at detach.  Protected by the buffer's lock.
+ * Freed at detach.  What comes before @place is made under the buffer's making lock and
+ * does not change any more; the rest is protected by its lock.
  */
 struct dmaheap_mapping {
 	struct list_head link;
 	struct device *dev;
 	struct sg_table sgt;
 	struct sg_table handed_out;
-	struct dmaheap_place *place;
-	struct dmaheap_place copy;
 	size_t bounced;
 	bool coherent;
+	struct dmaheap_place *place;
+	struct dmaheap_place copy;
 	bool brackets;
 	unsigned int open[DMAHEAP_NR_ACCESS_KINDS];
 };
@@ -107,7 +109,11 @@ struct dmaheap_chunk {
  * @chunks:	its memory in order; never changes once the dma-buf exists
  * @nr_chunks:	how many there are
  * @max_chunks:	how many @chunks has room for
- * @lock:	protects what follows; taken inside the dma-buf's reservation lock
+ * @making:	held while mappings are made and unmade, of devices and of the kernel;
+ *		taken inside the dma-buf's reservation lock
+ * @vaddr:	kernel mapping, or NULL; under @making
+ * @lock:	protects what follows; taken inside @making.  Nothing is allocated under it:
+ *		jobs end under it whose fences reclaim of memory may wait for
  * @mappings:	&struct dmaheap_mapping, one per attachment
  * @ownership:	where the newest bytes are
  * @cache:	mapping by which the caches are maintained; made once a device needs that
@@ -115,7 +121,6 @@ struct dmaheap_chunk {
  *		parts
  * @bytes:	what was done, by &enum dmaheap_count
  * @checked:	&struct dmaheap_bracket: what the checker knows of open accesses
- * @vaddr:	kernel mapping, or NULL
  * @link:	in the list of all buffers, under its lock
  * @dmabuf:	the dma-buf; this buffer is freed by its release
  * @ino:	inode number of @dmabuf
@@ -130,6 +135,9 @@ struct dma_heap_buffer {
 	unsigned int nr_chunks;
 	unsigned int max_chunks;
 
+	struct mutex making;
+	void *vaddr;
+
 	struct mutex lock;
 	struct list_head mappings;
 	struct dmaheap_ownership ownership;
@@ -137,7 +145,6 @@ struct dma_heap_buffer {
 	unsigned int cpu_open[2][DMAHEAP_NR_ACCESS_KINDS];
 	u64 bytes[DMAHEAP_NR_COUNTS];
 	struct list_head checked;
-	void *vaddr;
 
 	struct list_head link;
 	struct dma_buf *dmabuf;
@@ -191,6 +198,8 @@ void dmaheap_cache_work(struct dma_heap_buffer *buffer, const struct dmaheap_wor
 void dmaheap_count(struct dma_heap_buffer *buffer, enum dmaheap_count count, u64 bytes);
 
 /* access.c: accesses that begin and end */
+int dmaheap_pass_caches(struct dma_heap_buffer *buffer);
+pgprot_t dmaheap_cpu_prot(const struct dma_heap_buffer *buffer, pgprot_t prot);
 void dmaheap_begin_mapped(struct dma_heap_buffer *buffer, struct dmaheap_mapping *mapping,
 			  enum dma_data_direction dir);
 void dmaheap_end_mapped(struct dma_heap_buffer *buffer, struct dmaheap_mapping *mapping,

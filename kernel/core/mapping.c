@@ -202,7 +202,7 @@ int dmaheap_mapping_make(struct dma_heap_buffer *buffer, struct dmaheap_mapping 
 	struct segment_limits limits;
 	int err;
 
-	lockdep_assert_held(&buffer->lock);
+	lockdep_assert_held(&buffer->making);
 	err = segment_limits_of(mapping->dev, &limits);
 	if (!err)
 		err = check_reachable(buffer, mapping->dev, &limits);
@@ -222,17 +222,17 @@ int dmaheap_mapping_make(struct dma_heap_buffer *buffer, struct dmaheap_mapping 
 	return err;
 }
 
-/* Which of the places of bytes the device's accesses are at. */
-static void find_place(struct dma_heap_buffer *buffer, struct dmaheap_mapping *mapping)
+/* From now on accesses of the device find the mapping. */
+static void publish(struct dma_heap_buffer *buffer, struct dmaheap_mapping *mapping)
 {
-	mapping->coherent = dev_is_dma_coherent(mapping->dev);
-	mapping->bounced = dmaheap_mapping_bounced(buffer, mapping, 0, buffer->size);
+	struct dmaheap_ownership *ownership = &buffer->ownership;
+
+	guard(mutex)(&buffer->lock);
 	if (mapping->bounced) {
+		dmaheap_ownership_add_copy(ownership, &mapping->copy);
 		mapping->place = &mapping->copy;
-		dmaheap_ownership_add_copy(&buffer->ownership, &mapping->copy);
 	} else {
-		mapping->place =
-			mapping->coherent ? &buffer->ownership.cpu : &buffer->ownership.memory;
+		mapping->place = mapping->coherent ? &ownership->cpu : &ownership->memory;
 	}
 }
 
@@ -243,10 +243,14 @@ static int make_accessible(struct dma_heap_buffer *buffer, struct dmaheap_mappin
 
 	if (err)
 		return err;
-	find_place(buffer, mapping);
-	err = mapping->place == &buffer->ownership.memory ? dmaheap_cache_prepare(buffer) : 0;
+	mapping->coherent = dev_is_dma_coherent(mapping->dev);
+	mapping->bounced = dmaheap_mapping_bounced(buffer, mapping, 0, buffer->size);
+	if (!mapping->bounced && !mapping->coherent)
+		err = dmaheap_cache_prepare(buffer);
 	if (err)
 		dmaheap_mapping_unmake(mapping);
+	else
+		publish(buffer, mapping);
 	return err;
 }
 
@@ -284,11 +288,12 @@ struct sg_table *dmaheap_map(struct dma_buf_attachment *attachment,
 	struct dmaheap_mapping *mapping = attachment->priv;
 	int err = 0;
 
-	guard(mutex)(&buffer->lock);
-	if (!mapping->sgt.sgl)
-		err = make_accessible(buffer, mapping);
+	scoped_guard(mutex, &buffer->making)
+		if (!mapping->place)
+			err = make_accessible(buffer, mapping);
 	if (err)
 		return ERR_PTR(err);
+	guard(mutex)(&buffer->lock);
 	dmaheap_begin_mapped(buffer, mapping, dir);
 	return &mapping->handed_out;
 }

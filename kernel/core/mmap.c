@@ -74,6 +74,7 @@ int dmaheap_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 	if (!(vma->vm_flags & VM_MAYSHARE))
 		return -EINVAL;
 	vm_flags_set(vma, VM_MIXEDMAP | VM_DONTEXPAND | VM_DONTDUMP);
+	vma->vm_page_prot = dmaheap_cpu_prot(dmabuf->priv, vma->vm_page_prot);
 	vma->vm_ops = &mmap_vm_ops;
 	vma->vm_private_data = dmabuf->priv;
 	return 0;

@@ -56,14 +56,22 @@ static struct dmaheap_place *next_place(struct dmaheap_ownership *ownership,
 #define for_each_copy(place, ownership) \
 	for (place = (ownership)->copies; place; place = (place)->next)
 
+/* The kind of the likeliest writer at a place where there are any. */
+static enum dmaheap_access_kind likeliest_kind(const struct dmaheap_place *place)
+{
+	unsigned int kind = DMAHEAP_NR_ACCESS_KINDS - 1;
+
+	while (!place->open[kind])
+		kind--;
+	return kind;
+}
+
 /* Who of two places with writers is likelier to have written last? */
 static bool is_likelier(const struct dmaheap_place *a, const struct dmaheap_place *b)
 {
-	bool only_a = a->open[DMAHEAP_MAPPED_WRITE], only_b = b->open[DMAHEAP_MAPPED_WRITE];
+	enum dmaheap_access_kind of_a = likeliest_kind(a), of_b = likeliest_kind(b);
 
-	if (only_a != only_b)
-		return only_a;
-	return a->wrote_since[!only_a] > b->wrote_since[!only_b];
+	return of_a != of_b ? of_a > of_b : a->since[of_a] > b->since[of_b];
 }
 
 /* The copy that is newer than home, or may be; NULL if none is. */
@@ -174,8 +182,7 @@ static void open_access(struct dmaheap_ownership *ownership, struct dmaheap_plac
 			enum dmaheap_access_kind kind)
 {
 	place->open[kind]++;
-	if (dmaheap_kind_writes(kind))
-		place->wrote_since[kind != DMAHEAP_MAPPED_WRITE] = ++ownership->clock;
+	place->since[kind] = ++ownership->clock;
 }
 
 void dmaheap_ownership_init(struct dmaheap_ownership *ownership)
@@ -217,6 +224,11 @@ void dmaheap_ownership_begin(struct dmaheap_ownership *ownership, struct dmaheap
 	open_access(ownership, place, kind);
 }
 
+void dmaheap_ownership_forget(struct dmaheap_place *place, enum dmaheap_access_kind kind)
+{
+	place->open[kind]--;
+}
+
 void dmaheap_ownership_write(struct dmaheap_ownership *ownership, struct dmaheap_place *place,
 			     struct dmaheap_work *work)
 {
@@ -246,11 +258,12 @@ bool dmaheap_ownership_begin_part(struct dmaheap_ownership *ownership,
 				  struct dmaheap_place *place, enum dmaheap_access_kind kind,
 				  struct dmaheap_work *work)
 {
+	struct dmaheap_place *source = newest_copy(ownership);
 	/* The newest bytes would be here and there: nothing could tell what is where. */
-	bool whole = ownership->newest && dmaheap_kind_writes(kind);
+	bool whole = source && dmaheap_kind_writes(kind);
 
 	start_work(ownership, work);
-	bring(ownership, newest_copy(ownership), place, true, work);
+	bring(ownership, source, place, true, work);
 	if (whole)
 		apply(ownership, work);
 	open_access(ownership, place, kind);

@@ -21,8 +21,9 @@
  * to all places where an access is open: of importers that hold a mapping and pass it on by
  * fences, no begin will come.  By the same token an open access that may write may have
  * written whenever somebody begins.  If several in home and in copies may have, the
- * likeliest writer is taken at its word: who has mapped only to write (a camera) before who
- * has mapped both ways (which also those ask for who only read), then who began last.
+ * likeliest writer is taken at its word: who has said so by a bracket, before who has mapped
+ * only to write (a camera), before who has mapped both ways (which also those ask for who only
+ * read); then who began last.
  */
 #ifndef _DMAHEAP_OWNERSHIP_H
 #define _DMAHEAP_OWNERSHIP_H
@@ -36,19 +37,22 @@
 
 /**
  * enum dmaheap_access_kind - what an open access may do, and how it was begun
+ *
+ * Those that may write come last, the likeliest to have written at the very end.
+ *
  * @DMAHEAP_MAPPED_READ:	a mapping by which the device reads
  * @DMAHEAP_BRACKETED_READ:	a job of a device, or of the CPU, that reads
  * @DMAHEAP_MAPPED_BOTH:	a mapping for both ways
- * @DMAHEAP_BRACKETED_WRITE:	a job that writes, or does both
  * @DMAHEAP_MAPPED_WRITE:	a mapping only for writing
+ * @DMAHEAP_BRACKETED_WRITE:	a job that writes, or does both
  * @DMAHEAP_NR_ACCESS_KINDS:	how many there are
  */
 enum dmaheap_access_kind {
 	DMAHEAP_MAPPED_READ,
 	DMAHEAP_BRACKETED_READ,
 	DMAHEAP_MAPPED_BOTH,
-	DMAHEAP_BRACKETED_WRITE,
 	DMAHEAP_MAPPED_WRITE,
+	DMAHEAP_BRACKETED_WRITE,
 	DMAHEAP_NR_ACCESS_KINDS
 };
 
@@ -66,15 +70,14 @@ static inline bool dmaheap_kind_is_bracketed(enum dmaheap_access_kind kind)
  * struct dmaheap_place - where bytes of a buffer can be
  * @next:	next copy of the buffer
  * @open:	accesses here, begun and not ended, by kind
- * @wrote_since: when the last of these began that may write: 0 for those by a mapping only
- *		for writing, 1 for others
+ * @since:	when the last of these began, by kind
  * @old:	of a copy: somebody else's bytes are newer
  * @copy_in:	of a copy: work to be done, see &struct dmaheap_work
  */
 struct dmaheap_place {
 	struct dmaheap_place *next;
 	unsigned int open[DMAHEAP_NR_ACCESS_KINDS];
-	unsigned long wrote_since[2];
+	unsigned long since[DMAHEAP_NR_ACCESS_KINDS];
 	bool old;
 	bool copy_in;
 };
@@ -134,7 +137,10 @@ void dmaheap_ownership_end(struct dmaheap_ownership *ownership, struct dmaheap_p
 			   struct dmaheap_place *place, enum dmaheap_access_kind kind,
 			   struct dmaheap_work *work);
 
-/* The same for somebody who has written without an access. */
+/* An access that was none, of somebody who is known to have written nothing by it. */
+void dmaheap_ownership_forget(struct dmaheap_place *place, enum dmaheap_access_kind kind);
+
+/* The same as an end for somebody who has written without an access. */
 void dmaheap_ownership_write(struct dmaheap_ownership *ownership, struct dmaheap_place *place,
 			     struct dmaheap_work *work);
 

@@ -7,6 +7,7 @@
 #include <linux/cleanup.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-direct.h>
+#include <linux/dma-fence.h>
 #include <linux/dma-heap.h>
 #include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
@@ -180,8 +181,16 @@ static long test_job(struct importer *importer, const struct dmaheap_test_job *d
 		     int (*call)(struct dma_buf_attachment *, enum dma_data_direction))
 {
 	struct attached *attached = xa_load(&importer->attached, data->id);
+	bool cookie;
+	int err;
 
-	return attached ? call(attached->attachment, data->direction) : -ENOENT;
+	if (!attached)
+		return -ENOENT;
+	/* As a driver does whose fence signals next: lockdep knows what must not be there. */
+	cookie = dma_fence_begin_signalling();
+	err = call(attached->attachment, data->direction);
+	dma_fence_end_signalling(cookie);
+	return err;
 }
 
 static long test_begin(struct importer *importer, void *arg)

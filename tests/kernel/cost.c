@@ -43,9 +43,10 @@ struct pipeline {
 
 static struct pipeline pipeline_new(void)
 {
-	struct pipeline pipeline = { .born = cost_seen(), .fd = heap_buffer(LEN) };
+	struct pipeline pipeline = { .born = cost_seen() };
 	unsigned int i;
 
+	pipeline.fd = heap_buffer(LEN);
 	pipeline.bytes = buffer_map(pipeline.fd, LEN);
 	for (i = 0; i < DEVICES; i++) {
 		pipeline.devices[i] = device_new(64, 0);
@@ -255,6 +256,25 @@ static void nobody_needs_it_frame(struct pipeline *pipeline)
 	cpu_end(pipeline->fd, DMA_BUF_SYNC_RW);
 }
 
+/* Parts that the CPU writes of what nobody else has the newest bytes of cost nothing. */
+static void parts_of_what_is_dirty(void)
+{
+	struct pipeline pipeline = pipeline_new();
+	struct cost before;
+	unsigned int i;
+
+	map_and_unmap(&pipeline, 0, TO_DEVICE);
+	cpu_begin(pipeline.fd, DMA_BUF_SYNC_WRITE);
+	cpu_end(pipeline.fd, DMA_BUF_SYNC_WRITE);
+	before = cost_seen();
+	for (i = 0; i < FRAMES; i++) {
+		part_sync(pipeline.fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW, MIB, PART);
+		part_sync(pipeline.fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW, MIB, PART);
+	}
+	check_equal(cost_seen().caches, before.caches);
+	check_equal(cost_seen().bounced, before.bounced);
+}
+
 /* The CPU alone, beside devices that are attached and do nothing. */
 static void cpu_alone(void)
 {
@@ -272,6 +292,32 @@ static void cpu_alone(void)
 	check_equal(cost_seen().caches - before.caches, 0);
 }
 
+static void combined_frame(struct pipeline *pipeline)
+{
+	cpu_begin(pipeline->fd, DMA_BUF_SYNC_RW);
+	pipeline->bytes[0]++;
+	cpu_end(pipeline->fd, DMA_BUF_SYNC_RW);
+	chain_frame(pipeline);
+}
+
+/* What the CPU maps past its caches: only the zeroes of a new buffer go through them. */
+static void write_combined(void)
+{
+	struct pipeline pipeline;
+	uint64_t before;
+
+	if (!has_caches() || all_bounced())
+		tap_skip("nothing to be seen where all devices snoop, or are bounced");
+	must(module_load("dmaheap_combined"));
+	must(setenv("HEAP", "test-combined", 1));
+	before = cost_seen().caches;
+	pipeline = pipeline_new();
+	check_equal(cost_seen().caches - before, LEN);
+	check(is_zero(pipeline.bytes, LEN));
+	/* The CPU's brackets find no device mapped; devices map and unmap. */
+	run(&pipeline, combined_frame, 0, 0, FRAMES * 6 * LEN);
+}
+
 static const struct test tests[] = {
 	TEST(chain, "3 devices in a chain that map and unmap for each frame: 0"),
 	TEST(bracketed_chain, "3 devices in a chain that bracket their jobs: 0"),
@@ -280,6 +326,8 @@ static const struct test tests[] = {
 	TEST(part_is_read, "a device fills, the CPU reads 64 KiB: 64 KiB"),
 	TEST(part_is_written, "the CPU writes 64 KiB, a device reads: 64 KiB"),
 	TEST(reader_holds, "the CPU writes what a device has mapped to read: 8 MiB"),
+	TEST(write_combined, "write-combined, the CPU and 3 devices in a chain: 0"),
+	TEST(parts_of_what_is_dirty, "parts that the CPU writes after the whole: 0"),
 	TEST(cpu_alone, "the CPU again and again, devices do nothing: 0"),
 };
 TAP_MAIN(tests)

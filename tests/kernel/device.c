@@ -454,6 +454,69 @@ static void jobs(void)
 }
 
 /*
+ * Behind bounce buffers: a driver that brackets its jobs, and has mapped for both ways when it
+ * got the buffer, takes nothing from a camera that holds its mapping.
+ */
+static void first_bracket(void)
+{
+	int camera = device_new(64, 0), codec = device_new(64, 0), fd = cached_buffer(LEN);
+	uint32_t filled = device_attach(camera, fd), coded = device_attach(codec, fd);
+	char *bytes = must((char *)malloc(LEN));
+
+	device_map(camera, filled, FROM_DEVICE);
+	device_map(codec, coded, BOTH_WAYS);
+	fill(bytes, LEN, 0, 1);
+	device_write(camera, filled, 0, bytes, LEN);
+	device_begin(codec, coded, TO_DEVICE);
+	device_read(codec, coded, 0, bytes, LEN);
+	check(is_filled(bytes, LEN, 0, 1));
+	device_end(codec, coded, TO_DEVICE);
+	device_read(camera, filled, 0, bytes, LEN);
+	check(is_filled(bytes, LEN, 0, 1));
+}
+
+/* A job that begins at one device and ends at another, each with a copy of its own, is none. */
+static void chain_of_copies(void)
+{
+	int one = device_new(64, 0), other = device_new(64, 0), fd = cached_buffer(LEN);
+	uint32_t first = device_attach(one, fd), second = device_attach(other, fd);
+	struct dmaheap_test_job job = { .id = second, .direction = BOTH_WAYS };
+	char byte = 7, *bytes = buffer_map(fd, LEN);
+
+	if (!all_bounced())
+		tap_skip("devices here work on the same bytes");
+	device_map(one, first, BOTH_WAYS);
+	device_map(other, second, BOTH_WAYS);
+	device_begin(one, first, BOTH_WAYS);
+	device_write(one, first, 0, &byte, 1);
+	check_errno(ioctl(other, DMAHEAP_TEST_END, &job), EXDEV);
+	cpu_begin(fd, DMA_BUF_SYNC_READ);
+	check_equal(bytes[0], 7);
+	cpu_end(fd, DMA_BUF_SYNC_READ);
+	job.id = first;
+	check_errno(ioctl(one, DMAHEAP_TEST_END, &job), EINVAL);
+}
+
+/* What the CPU writes in a bracket is not taken from it by a camera that holds its mapping. */
+static void bracket_beside_a_camera(void)
+{
+	int camera = device_new(64, 0), codec = device_new(64, 0), fd = cached_buffer(LEN);
+	uint32_t filled = device_attach(camera, fd), coded = device_attach(codec, fd);
+	char *bytes = must((char *)malloc(LEN)), *mapped = buffer_map(fd, LEN);
+
+	device_map(camera, filled, FROM_DEVICE);
+	cpu_begin(fd, DMA_BUF_SYNC_RW);
+	fill(mapped, LEN, 0, 1);
+	device_map(codec, coded, TO_DEVICE);
+	check(is_filled(mapped, LEN, 0, 1));
+	device_unmap(codec, coded, TO_DEVICE);
+	cpu_end(fd, DMA_BUF_SYNC_RW);
+	device_map(codec, coded, TO_DEVICE);
+	device_read(codec, coded, 0, bytes, LEN);
+	check(is_filled(bytes, LEN, 0, 1));
+}
+
+/*
  * A driver that works by the CPU, as USB cameras' does: it keeps its mapping and writes without
  * a bracket.  Devices that map for each frame see its frames, and it sees theirs.
  */
@@ -486,7 +549,7 @@ static void cpu_driver(void)
 
 static void foreign(void)
 {
-	int device = device_new(64, 0), fd = foreign_buffer(LEN);
+	int device = device_new(64, 0xffffffff), fd = foreign_buffer(LEN);
 	uint32_t id = device_attach(device, fd);
 
 	device_map(device, id, BOTH_WAYS);
@@ -536,6 +599,9 @@ static const struct test tests[] = {
 	TEST(detached_while_mapped, "a device that goes away while mapped"),
 	TEST(attached_holds, "an attachment holds the buffer, and is in the table"),
 	TEST(jobs, "jobs begin and end under a mapping that stays; wrong ones are EINVAL"),
+	TEST(first_bracket, "the first bracket of a driver takes nothing from a camera"),
+	TEST(chain_of_copies, "a chain of devices that have copies is EXDEV"),
+	TEST(bracket_beside_a_camera, "what the CPU writes in a bracket stays"),
 	TEST(cpu_driver, "a driver that works by the CPU, without brackets"),
 	TEST(foreign, "a job on another exporter's buffer is EOPNOTSUPP"),
 	TEST(noncoherent, "a device that does not snoop"),

@@ -28,13 +28,14 @@ struct buffer {
 	struct worlds worlds;
 	/* The model's own books, for the policy which of several writers is believed. */
 	unsigned int open[NR_PLACES][DMAHEAP_NR_ACCESS_KINDS];
-	unsigned int began[NR_PLACES][2];
+	unsigned int began[NR_PLACES][DMAHEAP_NR_ACCESS_KINDS];
 	/* Writers who have lost that right by another's begin, as a mask of places. */
 	unsigned int barred;
-	/* Parts are accessed that hold the line (or do not). */
-	unsigned int parts[DMAHEAP_NR_ACCESS_KINDS];
-	unsigned int nr_parts; /* begun or ended so far */
-	bool unsure;	       /* something was written that nobody has said where, or that */
+	/* Parts that are accessed: 0 without the line, 1 with it. */
+	unsigned int parts[2][DMAHEAP_NR_ACCESS_KINDS];
+	bool had_part;	/* with the line, ever */
+	bool uncleaned; /* something was copied out, and not cleaned since */
+	bool unsure;	/* something was written that nobody has said where, or that */
 	unsigned int events;
 };
 
@@ -44,15 +45,15 @@ struct event {
 	enum event_type type;
 	enum place place;
 	enum place begun; /* of an end */
+	bool here;	  /* of a part: the line is in it */
 	enum dmaheap_access_kind kind;
 };
 
 /* How the exploration goes. */
 static struct {
-	bool part_has_line;
 	bool cpu_in_memory; /* write-combined */
 	unsigned int copies;
-} mode = { true, false, 1 };
+} mode = { false, 1 };
 
 static unsigned long nr_events, nr_steps;
 
@@ -129,8 +130,8 @@ static unsigned int writers_of(const struct buffer *buffer)
 		for (kind = DMAHEAP_MAPPED_BOTH; kind < DMAHEAP_NR_ACCESS_KINDS; kind++) {
 			unsigned int open = buffer->open[place][kind];
 
-			if (place == cpu_place() && !mode.part_has_line)
-				open -= buffer->parts[kind];
+			if (place == cpu_place())
+				open -= buffer->parts[0][kind];
 			mask |= !!open << place;
 		}
 	return mask & ~buffer->barred;
@@ -138,23 +139,22 @@ static unsigned int writers_of(const struct buffer *buffer)
 
 /*
  * The place that is believed to have written last when somebody begins; NR_PLACES if nobody
- * may.  Of two that have nothing but a copy between them only one can be: a mapping only for
- * writing comes first, then the later one.
+ * may.  Of two that have nothing but a copy between them only one can be: a job comes before a
+ * mapping, one only for writing before one for both ways, and then the later one.
  */
 static enum place believed(const struct buffer *buffer)
 {
-	unsigned int only = 0, place, best = NR_PLACES;
+	unsigned int place, kind, best = NR_PLACES, best_kind = 0;
 
 	for (place = 0; place < NR_PLACES; place++)
-		only |= buffer->open[place][DMAHEAP_MAPPED_WRITE];
-	for (place = 0; place < NR_PLACES; place++) {
-		if (!may_write(buffer, place) ||
-		    (only && !buffer->open[place][DMAHEAP_MAPPED_WRITE]))
-			continue;
-		if (best == NR_PLACES ||
-		    buffer->began[place][!only] > buffer->began[best][!only])
-			best = place;
-	}
+		for (kind = DMAHEAP_MAPPED_BOTH; kind < DMAHEAP_NR_ACCESS_KINDS; kind++)
+			if (buffer->open[place][kind] &&
+			    (kind > best_kind ||
+			     (kind == best_kind &&
+			      buffer->began[place][kind] > buffer->began[best][kind]))) {
+				best_kind = kind;
+				best = place;
+			}
 	return best;
 }
 
@@ -180,7 +180,7 @@ static enum place believed_by(const struct buffer *buffer, const struct event *e
 	case BEGIN:
 	case BEGIN_PART: return believed(buffer);
 	case END_PART:
-		if (!mode.part_has_line)
+		if (!event->here)
 			return NR_PLACES;
 		/* fall through */
 	case END: return dmaheap_kind_writes(event->kind) ? event->place : NR_PLACES;
@@ -227,11 +227,11 @@ static bool is_right(const struct buffer *buffer, const struct world *before,
 		anywhere |= view(after, place);
 	if (anywhere != BOTH_BYTES)
 		return false;
-	if (event->type == BEGIN || (event->type == BEGIN_PART && mode.part_has_line))
+	if (event->type == BEGIN || (event->type == BEGIN_PART && event->here))
 		return view(after, event->place) == BOTH_BYTES;
 	/* Of a write that is not the one that ends, nobody was told yet. */
-	if ((wrote || (event->type == END_PART && dmaheap_kind_writes(event->kind) &&
-		       mode.part_has_line)) &&
+	if ((wrote ||
+	     (event->type == END_PART && dmaheap_kind_writes(event->kind) && event->here)) &&
 	    (before->writer == NR_PLACES || before->writer == event->place ||
 	     before->writer == event->begun))
 		for (place = 0; place < NR_PLACES; place++)
@@ -341,13 +341,11 @@ static struct answer happen(struct buffer *buffer, const struct event *event)
 	}
 	if (event->type == BEGIN || event->type == BEGIN_PART) {
 		buffer->open[event->place][event->kind]++;
-		buffer->parts[event->kind] += event->type == BEGIN_PART;
-		if (dmaheap_kind_writes(event->kind))
-			buffer->began[event->place][event->kind != DMAHEAP_MAPPED_WRITE] =
-				buffer->events;
+		buffer->parts[event->here][event->kind] += event->type == BEGIN_PART;
+		buffer->began[event->place][event->kind] = buffer->events;
 	} else {
 		buffer->open[event->begun][event->kind]--;
-		buffer->parts[event->kind] -= event->type == END_PART;
+		buffer->parts[event->here][event->kind] -= event->type == END_PART;
 	}
 	return answer;
 }
@@ -359,9 +357,11 @@ static void say(const struct event *event)
 	static const char *const places[] = { "CPU domain", "memory domain", "copy",
 					      "other copy" };
 	static const char *const kinds[] = { "mapped to read", "job that reads", "mapped both",
-					     "job that writes", "mapped to write" };
+					     "mapped to write", "job that writes" };
 
 	printf("#   %s, %s, %s", types[event->type], places[event->place], kinds[event->kind]);
+	if (event->type == BEGIN_PART || event->type == END_PART)
+		printf(event->here ? ", with the line" : ", without the line");
 	if (event->type == END && event->begun != event->place)
 		printf(", begun in the %s", places[event->begun]);
 	printf("\n");
@@ -381,10 +381,10 @@ static bool needs_all(const struct buffer *buffer, const struct event *event)
 	if (buffer->unsure)
 		return false;
 	for (kind = 0; kind < DMAHEAP_NR_ACCESS_KINDS; kind++)
-		open += buffer->parts[kind];
-	if (!mode.part_has_line)
-		return !open && event->type != BEGIN_PART;
-	return buffer->nr_parts == (unsigned int)(event->type == BEGIN_PART);
+		open += buffer->parts[0][kind] + buffer->parts[1][kind];
+	if (buffer->had_part || open)
+		return false;
+	return event->type != BEGIN_PART || event->here;
 }
 
 /* Somebody has written both bytes without asking: there is nothing older to be kept. */
@@ -413,7 +413,6 @@ static bool try_event(struct buffer *buffer, const struct event *event)
 	bool must, part = event->type == BEGIN_PART || event->type == END_PART;
 
 	buffer->events++;
-	buffer->nr_parts += part;
 	buffer->unsure |=
 		event->type == WRITE || (event->type == END && event->begun != event->place);
 	nr_events++;
@@ -426,7 +425,7 @@ static bool try_event(struct buffer *buffer, const struct event *event)
 		all_written(&before, event->place);
 	answer = happen(buffer, event);
 	nr = steps_of(buffer, &answer.work, steps);
-	if (!answer.whole && !mode.part_has_line)
+	if (part && !answer.whole && !event->here)
 		nr = 0;
 	nr_steps += nr;
 	if (event->type != REATTACH || nr)
@@ -444,7 +443,7 @@ static bool try_event(struct buffer *buffer, const struct event *event)
 		struct world was = world_of(number);
 		struct world is = after_steps(&was, steps, nr, nr);
 
-		if ((event->type == END || (event->type == END_PART && mode.part_has_line)) &&
+		if ((event->type == END || (event->type == END_PART && event->here)) &&
 		    dmaheap_kind_writes(event->kind) &&
 		    (is.writer == event->place || is.writer == event->begun))
 			is.writer = NR_PLACES;
@@ -456,6 +455,7 @@ static bool try_event(struct buffer *buffer, const struct event *event)
 		worlds_add(&after, &is);
 	}
 	buffer->worlds = after;
+	buffer->had_part |= part && event->here;
 	if (event->type == REATTACH) {
 		dmaheap_ownership_add_copy(&buffer->ownership, place_of(buffer, event->place));
 		/* What went with the copy is lost. */
@@ -474,32 +474,35 @@ static bool try_event(struct buffer *buffer, const struct event *event)
 
 static unsigned int possible_events(const struct buffer *buffer, struct event *events)
 {
-	unsigned int nr = 0, place, kind;
+	unsigned int nr = 0, place, kind, here;
 
 	for (place = 0; place < COPY + mode.copies; place++)
 		for (kind = 0; kind < DMAHEAP_NR_ACCESS_KINDS; kind++) {
 			unsigned int whole = buffer->open[place][kind];
 
-			events[nr++] = (struct event){ BEGIN, place, 0, kind };
+			events[nr++] = (struct event){ BEGIN, place, 0, 0, kind };
 			if (place == cpu_place())
-				whole -= buffer->parts[kind];
+				whole -= buffer->parts[0][kind] + buffer->parts[1][kind];
 			if (whole)
-				events[nr++] = (struct event){ END, place, place, kind };
+				events[nr++] = (struct event){ END, place, place, 0, kind };
 			/* A chain of devices has its end at another device. */
 			if (whole && is_home(place) && dmaheap_kind_is_bracketed(kind))
-				events[nr++] = (struct event){ END, !place, place, kind };
+				events[nr++] = (struct event){ END, !place, place, 0, kind };
 		}
-	for (kind = DMAHEAP_BRACKETED_READ; kind <= DMAHEAP_BRACKETED_WRITE; kind += 2) {
-		events[nr++] = (struct event){ BEGIN_PART, cpu_place(), 0, kind };
-		if (buffer->parts[kind])
+	for (kind = DMAHEAP_BRACKETED_READ; kind <= DMAHEAP_BRACKETED_WRITE;
+	     kind += DMAHEAP_BRACKETED_WRITE - DMAHEAP_BRACKETED_READ)
+		for (here = 0; here < 2; here++) {
 			events[nr++] =
-				(struct event){ END_PART, cpu_place(), cpu_place(), kind };
-	}
+				(struct event){ BEGIN_PART, cpu_place(), 0, here, kind };
+			if (buffer->parts[here][kind])
+				events[nr++] = (struct event){ END_PART, cpu_place(),
+							       cpu_place(), here, kind };
+		}
 	for (place = COPY; place < COPY + mode.copies; place++)
-		events[nr++] = (struct event){ REATTACH, place, 0, 0 };
+		events[nr++] = (struct event){ REATTACH, place, place, 0, 0 };
 	/* Behind its caches, the CPU had better not: lines there may be dirty. */
 	if (!mode.cpu_in_memory)
-		events[nr++] = (struct event){ WRITE, CPU, 0, 0 };
+		events[nr++] = (struct event){ WRITE, CPU, 0, 0, 0 };
 	return nr;
 }
 
@@ -527,6 +530,21 @@ static uint64_t hash(uint64_t seed, const void *bytes, size_t len)
 	return h;
 }
 
+/* How many writers began before this one; 0 if it is none. */
+static unsigned int nth_writer(const struct buffer *buffer, unsigned int place,
+			       unsigned int kind)
+{
+	unsigned int other, of, n = 0;
+
+	if (!buffer->open[place][kind] || !dmaheap_kind_writes(kind))
+		return 0;
+	for (other = 0; other < NR_PLACES; other++)
+		for (of = DMAHEAP_MAPPED_BOTH; of < DMAHEAP_NR_ACCESS_KINDS; of++)
+			n += buffer->open[other][of] &&
+			     buffer->began[other][of] < buffer->began[place][kind];
+	return n;
+}
+
 /* What of a state matters for the future: of times only their order. */
 static void state_key(const struct buffer *buffer, uint64_t key[2])
 {
@@ -534,14 +552,14 @@ static void state_key(const struct buffer *buffer, uint64_t key[2])
 	struct {
 		uint8_t facts[8]; /* the last one is the model's */
 		uint8_t open[NR_PLACES][DMAHEAP_NR_ACCESS_KINDS];
-		uint8_t parts[DMAHEAP_NR_ACCESS_KINDS];
-		uint8_t order[NR_PLACES][2];
-		uint8_t nr_parts;
+		uint8_t parts[2][DMAHEAP_NR_ACCESS_KINDS];
+		uint8_t order[NR_PLACES][DMAHEAP_NR_ACCESS_KINDS];
+		uint8_t had_part;
 		uint8_t unsure;
-		uint8_t pad[1];
+		uint8_t pad[4];
 		struct worlds worlds;
 	} state;
-	unsigned int place, kind, other, i;
+	unsigned int place, kind, i;
 
 	memset(&state, 0, sizeof(state));
 	state.facts[0] = ownership->cpu_dirty;
@@ -550,18 +568,15 @@ static void state_key(const struct buffer *buffer, uint64_t key[2])
 	for (i = 0; i < 2; i++)
 		state.facts[3 + i] = buffer->copies[i].old;
 	state.facts[7] = buffer->barred;
-	for (place = 0; place < NR_PLACES; place++) {
-		for (kind = 0; kind < DMAHEAP_NR_ACCESS_KINDS; kind++)
+	for (place = 0; place < NR_PLACES; place++)
+		for (kind = 0; kind < DMAHEAP_NR_ACCESS_KINDS; kind++) {
 			state.open[place][kind] = buffer->open[place][kind];
-		for (i = 0; i < 2; i++)
-			for (other = 0; other < NR_PLACES; other++)
-				state.order[place][i] +=
-					may_write(buffer, other) && may_write(buffer, place) &&
-					buffer->began[place][i] > buffer->began[other][i];
-	}
+			state.order[place][kind] = nth_writer(buffer, place, kind);
+		}
 	for (kind = 0; kind < DMAHEAP_NR_ACCESS_KINDS; kind++)
-		state.parts[kind] = buffer->parts[kind];
-	state.nr_parts = buffer->nr_parts < 3 ? buffer->nr_parts : 3;
+		for (i = 0; i < 2; i++)
+			state.parts[i][kind] = buffer->parts[i][kind];
+	state.had_part = buffer->had_part;
 	state.unsure = buffer->unsure;
 	state.worlds = buffer->worlds;
 	key[0] = hash(1, &state, sizeof(state));
@@ -734,15 +749,13 @@ int main(int argc, char **argv)
 	unsigned int depth = argc > 1 ? atoi(argv[1]) : 6;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	printf("# program: ownership\n1..4\n");
+	printf("# program: ownership\n1..3\n");
 	mode.copies = 1;
 	report(explore(depth),
 	       "sequences of 6 accesses: nothing old is read, nothing needless done");
-	mode.part_has_line = false;
-	report(explore(depth - 1), "of 5, for bytes outside of the parts that are synced");
-	mode.part_has_line = true;
 	mode.cpu_in_memory = true;
-	report(explore(depth - 1), "of 5, for a CPU that reads and writes behind its caches");
+	report(explore(depth - 1),
+	       "the same of 5 for a CPU that reads and writes behind its caches");
 	mode.cpu_in_memory = false;
 	mode.copies = 2;
 	report(wander(10000, 40), "random sequences of 40 with two copies");

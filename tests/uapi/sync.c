@@ -158,6 +158,35 @@ static void bytes_of_parts(void)
 	check(is_filled(mapped + 5003, LEN - 5003, 5003, 1));
 }
 
+/*
+ * Two parts at a time, beside a device that holds its mapping and writes when it likes: what is
+ * written in one part takes nothing from the other, nor from the rest.
+ */
+static void two_parts(void)
+{
+	int device = device_new(64, 0), other = device_new(64, 0), fd = cached_buffer(LEN);
+	uint32_t id = device_attach(device, fd), passing = device_attach(other, fd);
+	uint8_t *mapped = buffer_map(fd, LEN), *bytes = must((uint8_t *)malloc(LEN));
+
+	device_map(device, id, BOTH_WAYS);
+	fill(bytes, LEN, 0, 1);
+	device_write(device, id, 0, bytes, LEN);
+	part_sync(fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE, 0, 4096);
+	mapped[0] = 7;
+	part_sync(fd, START_READ, MIB, 4096);
+	check(is_filled(mapped + MIB, 4096, MIB, 1));
+	part_sync(fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ, MIB, 4096);
+	device_map(other, passing, TO_DEVICE);
+	device_read(other, passing, 2 * MIB, bytes, MIB);
+	check(is_filled(bytes, MIB, 2 * MIB, 1));
+	device_unmap(other, passing, TO_DEVICE);
+	check_equal(mapped[0], 7);
+	part_sync(fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE, 0, 4096);
+	device_read(device, id, 0, bytes, LEN);
+	check_equal(bytes[0], 7);
+	check(is_filled(bytes + 1, LEN - 1, 1, 1));
+}
+
 static void end_of_another(void)
 {
 	int heap = heap_open(), fd = heap_buffer(LEN), device = device_new(64, 0);
@@ -184,6 +213,7 @@ static const struct test tests[] = {
 	TEST(no_buffer, "what is no dma-buf is EINVAL, what is not open EBADF"),
 	TEST(structures, "longer structures work, shorter ones are EINVAL, none is EFAULT"),
 	TEST(bytes_of_parts, "bytes within and without the parts are right"),
+	TEST(two_parts, "two parts at a time beside a device that writes"),
 	TEST(end_of_another, "a part that ends what was begun as a whole loses nothing"),
 };
 TAP_MAIN(tests)

@@ -21,6 +21,10 @@ struct dma_heap_buffer;
  *		or -EINTR when fatal_signal_pending().
  * @free:	take back one chunk, just as it was added: @phys and @len are the
  *		arguments of that dma_heap_buffer_add().
+ * @write_combined: the CPU maps the memory write-combined, past its caches.  Accesses of the
+ *		CPU and of devices that do not snoop then cost nothing, and reading is slow.
+ *		On x86 the heap must have made the kernel's own mapping of the pages
+ *		write-combined, too: there, mappings of two types may not exist.
  *
  * Both are called in process context, without locks that the heap could know, and may
  * sleep.  @free may be called after dma_heap_remove(), but never after the heap's module
@@ -29,6 +33,7 @@ struct dma_heap_buffer;
 struct dma_heap_buffer_ops {
 	int (*populate)(struct dma_heap_buffer *buffer);
 	void (*free)(struct dma_heap_buffer *buffer, phys_addr_t phys, size_t len);
+	bool write_combined;
 };
 
 #define dma_heap_buffer_export dmaheap_buffer_export
