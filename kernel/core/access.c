@@ -195,8 +195,8 @@ static void forget_mappings(struct dmaheap_mapping *mapping)
  * To be called when the bytes are there: after waiting for the fences that the job depends
  * on.  Devices that follow one another by fences in hardware are one job: it begins at the
  * first and ends at the last, in the direction of what they do together; all of them must
- * either snoop the CPU's caches or not, and none may be behind a bounce buffer.  Jobs that read may run side by side, each with its
- * own begin and end.
+ * either snoop the CPU's caches or not, and none may be behind a bounce buffer.  Jobs that
+ * read may run side by side, each with its own begin and end.
  *
  * Context: process context; may sleep.  The buffer's reservation lock may be held.  Not
  * within an operation of the buffer's heap.

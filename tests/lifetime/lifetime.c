@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../heap.h"
@@ -156,8 +157,16 @@ static void check_returned(long long before, long long tolerance)
 		 before / (long long)MIB, lost / (long long)KIB);
 }
 
+static long long microseconds(void)
+{
+	struct timespec now;
+
+	must(clock_gettime(CLOCK_MONOTONIC, &now));
+	return now.tv_sec * 1000000LL + now.tv_nsec / 1000;
+}
+
 /* Kills a process that allocates, and returns how many pages it had got. */
-static long long killed_after(unsigned int microseconds)
+static long long killed_after(unsigned int delay)
 {
 	long long before = pages_given_out();
 	int status;
@@ -167,7 +176,7 @@ static long long killed_after(unsigned int microseconds)
 		heap_try(heap_open(), 512 * MIB);
 		pause();
 	}
-	usleep(microseconds);
+	usleep(delay);
 	kill(child, SIGKILL);
 	must(waitpid(child, &status, 0));
 	check_equal(WTERMSIG(status), SIGKILL);
@@ -178,15 +187,17 @@ static void killed_while_allocating(void)
 {
 	const long long all = 512 * MIB / PAGE;
 	unsigned int i, in_the_middle = 0;
-	long long before, slab;
+	long long before, slab, took;
 
 	before = pages_given_out();
+	took = microseconds();
 	close(heap_buffer(512 * MIB)); /* what is allocated only once is not a leak */
+	took = microseconds() - took;
 	check(pages_given_out() >= before + all);
 	before = available();
 	slab = meminfo("Slab");
 	for (i = 0; i < 20; i++) {
-		long long pages = killed_after(5000 + 5000 * i);
+		long long pages = killed_after(took * (i + 1) / 20);
 
 		in_the_middle += pages > all / 64 && pages < all * 63 / 64;
 	}
