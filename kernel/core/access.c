@@ -140,19 +140,28 @@ void dmaheap_end_all(struct dma_heap_buffer *buffer, struct dmaheap_mapping *map
 	dmaheap_cache_work(buffer, &work, 0, buffer->size);
 }
 
-/* Where a job is open that ends at @mapping: there or, of a chain, at another device. */
+/*
+ * Where a job is open that ends at @mapping: there or, of a chain, at another device.  Of
+ * several, one in the same place, where it makes no difference which; never one that works on
+ * a copy, if there is any other.
+ */
 static struct dmaheap_mapping *find_begun(struct dma_heap_buffer *buffer,
 					  struct dmaheap_mapping *mapping,
 					  enum dmaheap_access_kind kind)
 {
-	struct dmaheap_mapping *begun;
+	struct dmaheap_mapping *begun, *found = NULL;
 
-	if (mapping->open[kind])
-		return mapping;
-	list_for_each_entry(begun, &buffer->mappings, link)
-		if (begun->open[kind])
+	if (!mapping->place || mapping->open[kind])
+		return mapping->place ? mapping : NULL;
+	list_for_each_entry(begun, &buffer->mappings, link) {
+		if (!begun->open[kind])
+			continue;
+		if (begun->place == mapping->place)
 			return begun;
-	return NULL;
+		if (!found || found->bounced)
+			found = begun;
+	}
+	return found;
 }
 
 /* Do two devices work on different copies of the bytes?  Then they are no chain. */
@@ -252,11 +261,12 @@ int dma_heap_end_device_access(struct dma_buf_attachment *attachment,
 	if (err)
 		return err;
 	guard(mutex)(&buffer->lock);
-	begun = mapping->place ? find_begun(buffer, mapping, device_kind(dir)) : NULL;
-	dmaheap_check_end(buffer, mapping, dir, 0, buffer->size, begun);
+	begun = find_begun(buffer, mapping, device_kind(dir));
+	dmaheap_check_end(buffer, begun ?: mapping, dir, 0, buffer->size, begun);
 	if (!begun)
 		return -EINVAL;
 	if (is_apart(begun, mapping)) {
+		dmaheap_check_apart(buffer, mapping, dir);
 		end_device(buffer, begun, begun, device_kind(dir), dir);
 		return -EXDEV;
 	}
@@ -328,6 +338,15 @@ void dmaheap_end_vmap(struct dma_heap_buffer *buffer)
 	dmaheap_cache_work(buffer, &work, 0, buffer->size);
 }
 
+/* Cache maintenance knows lines, not bytes. */
+static void widen_to_lines(const struct dma_heap_buffer *buffer, size_t *offset, size_t *len)
+{
+	size_t line = dma_get_cache_alignment(), end = *offset + *len;
+
+	*offset = ALIGN_DOWN(*offset, line);
+	*len = min(ALIGN(end, line), buffer->size) - *offset;
+}
+
 static void cpu_work(struct dma_heap_buffer *buffer, const struct dmaheap_work *work,
 		     bool part, size_t offset, size_t len)
 {
@@ -338,7 +357,7 @@ static void cpu_work(struct dma_heap_buffer *buffer, const struct dmaheap_work *
  * dmaheap_begin_cpu - begin an access of the CPU, to a part of the buffer or to all of it
  *
  * In either direction the CPU first gets the newest bytes: who writes a part of a cache line
- * needs the rest of it.  The part is whole cache lines.
+ * needs the rest of it.
  */
 void dmaheap_begin_cpu(struct dma_heap_buffer *buffer, enum dma_data_direction dir,
 		       size_t offset, size_t len)
@@ -346,11 +365,13 @@ void dmaheap_begin_cpu(struct dma_heap_buffer *buffer, enum dma_data_direction d
 	struct dmaheap_ownership *ownership = &buffer->ownership;
 	struct dmaheap_place *place = cpu_place(buffer);
 	enum dmaheap_access_kind kind = cpu_kind(dir);
-	bool part = len < buffer->size;
 	struct dmaheap_work work;
+	bool part;
 
 	lockdep_assert_held(&buffer->lock);
 	dmaheap_check_begin(buffer, NULL, dir, offset, len);
+	widen_to_lines(buffer, &offset, &len);
+	part = len < buffer->size;
 	if (dir != DMA_TO_DEVICE)
 		count_cpu(buffer, true);
 	buffer->cpu_open[part][kind]++;
@@ -374,11 +395,15 @@ void dmaheap_end_cpu(struct dma_heap_buffer *buffer, enum dma_data_direction dir
 	struct dmaheap_ownership *ownership = &buffer->ownership;
 	struct dmaheap_place *place = cpu_place(buffer);
 	enum dmaheap_access_kind kind = cpu_kind(dir);
-	bool part = len < buffer->size, begun = buffer->cpu_open[part][kind];
 	struct dmaheap_work work = {};
+	size_t from = offset, wide = len;
+	bool part, begun;
 
 	lockdep_assert_held(&buffer->lock);
-	trace_dmaheap_end_access(buffer, NULL, dir, offset, len);
+	widen_to_lines(buffer, &from, &wide);
+	part = wide < buffer->size;
+	begun = buffer->cpu_open[part][kind];
+	trace_dmaheap_end_access(buffer, NULL, dir, from, wide);
 	dmaheap_check_end(buffer, NULL, dir, offset, len, begun);
 	count_cpu(buffer, dir != DMA_FROM_DEVICE);
 	buffer->cpu_open[part][kind] -= begun;
@@ -391,5 +416,5 @@ void dmaheap_end_cpu(struct dma_heap_buffer *buffer, enum dma_data_direction dir
 	} else {
 		dmaheap_ownership_end(ownership, place, place, kind, &work);
 	}
-	cpu_work(buffer, &work, part, offset, len);
+	cpu_work(buffer, &work, part, from, wide);
 }

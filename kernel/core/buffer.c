@@ -3,7 +3,6 @@
  * A buffer: memory from a heap with a dma-buf around it.
  */
 #include <linux/dma-buf.h>
-#include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
 #include <linux/iosys-map.h>
 #include <linux/mm.h>
@@ -178,15 +177,6 @@ static long wait_for_devices(struct dma_buf *dmabuf, enum dma_data_direction dir
 				     MAX_SCHEDULE_TIMEOUT);
 }
 
-/* Cache maintenance knows lines, not bytes. */
-static void widen_to_lines(const struct dma_heap_buffer *buffer, size_t *offset, size_t *len)
-{
-	size_t line = dma_get_cache_alignment(), end = *offset + *len;
-
-	*offset = ALIGN_DOWN(*offset, line);
-	*len = min(ALIGN(end, line), buffer->size) - *offset;
-}
-
 /* dmaheap_begin_cpu_access - for the CPU to read or write a part, which is in the buffer */
 int dmaheap_begin_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction dir,
 			     size_t offset, size_t len)
@@ -196,7 +186,6 @@ int dmaheap_begin_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction dir
 
 	if (err < 0)
 		return err;
-	widen_to_lines(buffer, &offset, &len);
 	guard(mutex)(&buffer->lock);
 	dmaheap_begin_cpu(buffer, dir, offset, len);
 	return 0;
@@ -207,7 +196,6 @@ void dmaheap_end_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction dir,
 {
 	struct dma_heap_buffer *buffer = dmabuf->priv;
 
-	widen_to_lines(buffer, &offset, &len);
 	scoped_guard(mutex, &buffer->lock)
 		dmaheap_end_cpu(buffer, dir, offset, len);
 	dmaheap_check_unmap(buffer);

@@ -31,7 +31,7 @@
 
 DEFINE_STATIC_KEY_FALSE(dmaheap_checking);
 
-enum mistake { OVERLAP, NOT_BEGUN, OUTSIDE, LEFT_OPEN, NR_MISTAKES };
+enum mistake { OVERLAP, NOT_BEGUN, OUTSIDE, LEFT_OPEN, APART, NR_MISTAKES };
 
 static const struct {
 	const char *name; /* in debugfs and in the tracepoint */
@@ -41,6 +41,7 @@ static const struct {
 	[NOT_BEGUN] = { "end-without-begin", "the end of an access that was not begun" },
 	[OUTSIDE] = { "mmap-outside", "a mapping is used outside of DMA_BUF_IOCTL_SYNC" },
 	[LEFT_OPEN] = { "left-open", "an access is never ended" },
+	[APART] = { "chain-of-copies", "a job ends at a device that has not seen its bytes" },
 };
 
 static atomic_long_t counts[NR_MISTAKES];
@@ -359,6 +360,19 @@ void dmaheap_checked_end(struct dma_heap_buffer *buffer, const struct dmaheap_ma
 		   list_first_entry_or_null(&buffer->checked, struct dmaheap_bracket, link));
 	if (begun)
 		drop_bracket(similar);
+}
+
+/* A chain of devices that do not work on the same bytes. */
+void dmaheap_checked_apart(struct dma_heap_buffer *buffer, const struct dmaheap_mapping *owner,
+			   enum dma_data_direction dir)
+{
+	struct witness culprit;
+	char text[64];
+
+	lockdep_assert_held(&buffer->lock);
+	witness(&culprit, owner);
+	snprintf(text, sizeof(text), "ends what it %s, begun elsewhere", does(dir, false));
+	found(buffer, APART, &culprit, text, NULL, NULL);
 }
 
 /* What takes the chance to end an access away. */

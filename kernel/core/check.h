@@ -20,6 +20,8 @@ void dmaheap_checked_begin(struct dma_heap_buffer *buffer, const struct dmaheap_
 			   enum dma_data_direction dir, size_t offset, size_t len);
 void dmaheap_checked_end(struct dma_heap_buffer *buffer, const struct dmaheap_mapping *owner,
 			 enum dma_data_direction dir, size_t offset, size_t len, bool begun);
+void dmaheap_checked_apart(struct dma_heap_buffer *buffer, const struct dmaheap_mapping *owner,
+			   enum dma_data_direction dir);
 void dmaheap_checked_unmap(struct dma_heap_buffer *buffer);
 void dmaheap_checked_fault(struct dma_heap_buffer *buffer, struct vm_fault *vmf);
 /* Also to forget what was noted while the checker was on. */
@@ -46,6 +48,15 @@ static inline void dmaheap_check_end(struct dma_heap_buffer *buffer,
 {
 	if (static_branch_unlikely(&dmaheap_checking))
 		dmaheap_checked_end(buffer, owner, dir, offset, len, begun);
+}
+
+/* A job ends at a device that works on a copy of its own, or that the begun one has. */
+static inline void dmaheap_check_apart(struct dma_heap_buffer *buffer,
+				       const struct dmaheap_mapping *owner,
+				       enum dma_data_direction dir)
+{
+	if (static_branch_unlikely(&dmaheap_checking))
+		dmaheap_checked_apart(buffer, owner, dir);
 }
 
 /* An access of the CPU has ended: whoever uses a mapping from now on shall fault. */

@@ -266,6 +266,9 @@ bool dmaheap_ownership_begin_part(struct dmaheap_ownership *ownership,
 	bring(ownership, source, place, true, work);
 	if (whole)
 		apply(ownership, work);
+	/* The lines that it was copied to are dirty, which is a fact for all. */
+	if (work->copy_out && !work->clean)
+		ownership->cpu_dirty = true;
 	open_access(ownership, place, kind);
 	return whole;
 }

@@ -146,8 +146,8 @@ void dmaheap_ownership_write(struct dmaheap_ownership *ownership, struct dmaheap
 
 /*
  * The same for an access to a part of the buffer by the CPU.  The work is for that part alone,
- * and changes no fact: whatever had the newest bytes of all the buffer has them afterwards.
- * Only if the begin returns true, its work is for all of the buffer.
+ * and whatever had the newest bytes of all the buffer has them afterwards.  Only if the begin
+ * returns true, its work is for all of the buffer.
  */
 bool dmaheap_ownership_begin_part(struct dmaheap_ownership *ownership,
 				  struct dmaheap_place *place, enum dmaheap_access_kind kind,

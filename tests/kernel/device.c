@@ -528,7 +528,16 @@ static void cpu_driver(void)
 	char *bytes = must((char *)malloc(LEN));
 	struct dmaheap_test_vmap touch = { .fd = fd, .len = LEN, .bytes = (uintptr_t)bytes };
 
+	/* What a device wrote before the driver maps, it sees. */
+	fill(bytes, LEN, 0, 55);
+	device_map(codec, id, FROM_DEVICE);
+	device_write(codec, id, 0, bytes, LEN);
+	device_unmap(codec, id, FROM_DEVICE);
 	must(ioctl(camera, DMAHEAP_TEST_KEEP_VMAP, &fd));
+	touch.flags = DMAHEAP_TEST_VMAP_UNBRACKETED;
+	memset(bytes, 0, LEN);
+	must(ioctl(camera, DMAHEAP_TEST_VMAP, &touch));
+	check(is_filled(bytes, LEN, 0, 55));
 	for (frame = 0; frame < 3; frame++) {
 		fill(bytes, LEN, 0, frame);
 		touch.flags = DMAHEAP_TEST_VMAP_WRITE | DMAHEAP_TEST_VMAP_UNBRACKETED;

@@ -71,7 +71,7 @@ static long count(const char *kind)
 static long count_all(void)
 {
 	return count("overlap") + count("end-without-begin") + count("mmap-outside") +
-	       count("left-open");
+	       count("left-open") + count("chain-of-copies");
 }
 
 /* A device that brackets its jobs. */
@@ -319,6 +319,41 @@ static void overlapping_parts(void)
 	check_equal(count("overlap"), before + 1);
 }
 
+/* Parts that share a cache line, but no byte. */
+static void parts_of_a_line(void)
+{
+	int fd = heap_buffer(LEN), status;
+	long before;
+
+	start();
+	before = count_all();
+	part_sync(fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE, 0, 32);
+	if (!must(fork())) {
+		part_sync(fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE, 32, 32);
+		part_sync(fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE, 32, 32);
+		_exit(0);
+	}
+	must(wait(&status));
+	part_sync(fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE, 0, 32);
+	check_equal(count_all(), before);
+}
+
+static void chain_of_copies(void)
+{
+	int fd = heap_buffer(LEN);
+	struct importer one = importer_new(fd), other = importer_new(fd);
+	long before;
+
+	if (!all_bounced())
+		tap_skip("devices here work on the same bytes");
+	start();
+	before = count("chain-of-copies");
+	device_begin(one.device, one.id, BOTH_WAYS);
+	check_errno(try_end(&other, BOTH_WAYS), EXDEV);
+	check_equal(count("chain-of-copies"), before + 1);
+	check(strstr(log_text(), "a job ends at a device that has not seen its bytes"));
+}
+
 static void vgem(void)
 {
 	int drm = vgem_open(), fd = heap_buffer(LEN);
@@ -413,6 +448,8 @@ static const struct test tests[] = {
 	TEST(mmap_outside, "a mapping used outside of a bracket"),
 	TEST(left_open, "what is still open when the device or the buffer goes"),
 	TEST(overlapping_parts, "two processes in the same part"),
+	TEST(parts_of_a_line, "parts of one cache line are no mistake"),
+	TEST(chain_of_copies, "a chain of devices that have copies"),
 	TEST(no_mistakes, "holders, readers, chains and parts are no mistakes"),
 	TEST(vgem, "nothing is reported of vgem"),
 	TEST(off, "off, it counts nothing; on again, it knows what it has not seen"),

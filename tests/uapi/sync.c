@@ -189,19 +189,33 @@ static void two_parts(void)
 
 static void end_of_another(void)
 {
-	int heap = heap_open(), fd = heap_buffer(LEN), device = device_new(64, 0);
+	int heap = heap_open(), fd = cached_buffer(LEN), device = device_new(64, 0);
 	uint32_t id = device_attach(device, fd);
 	uint8_t byte, *mapped = buffer_map(fd, LEN);
 
 	/* All of it is begun, a part is ended: nothing that was written is lost. */
+	device_map(device, id, TO_DEVICE);
 	cpu_begin(fd, DMA_BUF_SYNC_WRITE);
 	mapped[LEN - 1] = 7;
 	must(try_sync(heap, fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE, 0, 4096));
-	device_map(device, id, TO_DEVICE);
 	device_read(device, id, LEN - 1, &byte, 1);
 	check_equal(byte, 7);
-	device_unmap(device, id, TO_DEVICE);
 	cpu_end(fd, DMA_BUF_SYNC_WRITE);
+	device_unmap(device, id, TO_DEVICE);
+}
+
+/* A program that writes, and only says so afterwards. */
+static void end_alone(void)
+{
+	int fd = cached_buffer(LEN), device = device_new(64, 0);
+	uint32_t id = device_attach(device, fd);
+	uint8_t *mapped = buffer_map(fd, LEN), *bytes = must((uint8_t *)malloc(LEN));
+
+	device_map(device, id, TO_DEVICE);
+	fill(mapped, LEN, 0, 1);
+	cpu_end(fd, DMA_BUF_SYNC_WRITE);
+	device_read(device, id, 0, bytes, LEN);
+	check(is_filled(bytes, LEN, 0, 1));
 }
 
 static const struct test tests[] = {
@@ -214,6 +228,7 @@ static const struct test tests[] = {
 	TEST(structures, "longer structures work, shorter ones are EINVAL, none is EFAULT"),
 	TEST(bytes_of_parts, "bytes within and without the parts are right"),
 	TEST(two_parts, "two parts at a time beside a device that writes"),
+	TEST(end_alone, "an end without a begin hands over what was written"),
 	TEST(end_of_another, "a part that ends what was begun as a whole loses nothing"),
 };
 TAP_MAIN(tests)
