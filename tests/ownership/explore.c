@@ -39,7 +39,7 @@ struct buffer {
 	unsigned int events;
 };
 
-enum event_type { BEGIN, END, BEGIN_PART, END_PART, REATTACH, WRITE };
+enum event_type { BEGIN, END, BEGIN_PART, END_PART, REATTACH, WRITE, FORGET };
 
 struct event {
 	enum event_type type;
@@ -186,6 +186,7 @@ static enum place believed_by(const struct buffer *buffer, const struct event *e
 	case END: return dmaheap_kind_writes(event->kind) ? event->place : NR_PLACES;
 	case REATTACH: return may_write(buffer, event->place) ? event->place : NR_PLACES;
 	case WRITE: return event->place;
+	case FORGET: break;
 	}
 	return NR_PLACES;
 }
@@ -196,14 +197,19 @@ static void keep_rules(struct buffer *buffer, const struct event *event)
 	enum place writer = believed_by(buffer, event);
 	unsigned int number, place;
 
-	if (writer == NR_PLACES)
-		return;
 	for_each_world(number, &buffer->worlds) {
 		struct world world = world_of(number);
 
-		if (world.writer != NR_PLACES && !is_same_side(world.writer, writer))
+		if (world.writer == NR_PLACES)
+			continue;
+		/* Who is forgotten has not written. */
+		if (event->type == FORGET ?
+			    world.writer == event->place :
+			    writer != NR_PLACES && !is_same_side(world.writer, writer))
 			worlds_remove(&buffer->worlds, number);
 	}
+	if (writer == NR_PLACES)
+		return;
 	for (place = 0; place < NR_PLACES; place++)
 		if (may_write(buffer, place) && !is_same_side(place, writer))
 			buffer->barred |= 1U << place;
@@ -334,6 +340,10 @@ static struct answer happen(struct buffer *buffer, const struct event *event)
 		answer.whole = false;
 		break;
 	case WRITE: dmaheap_ownership_write(ownership, place, &answer.work); return answer;
+	case FORGET:
+		dmaheap_ownership_forget(place, event->kind);
+		buffer->open[event->place][event->kind]--;
+		return answer;
 	case REATTACH:
 		dmaheap_ownership_remove_copy(ownership, place, &answer.work);
 		memset(buffer->open[event->place], 0, sizeof(buffer->open[event->place]));
@@ -353,7 +363,8 @@ static struct answer happen(struct buffer *buffer, const struct event *event)
 static void say(const struct event *event)
 {
 	static const char *const types[] = { "begin",	 "end",	     "begin part",
-					     "end part", "reattach", "write without begin" };
+					     "end part", "reattach", "write without begin",
+					     "forget" };
 	static const char *const places[] = { "CPU domain", "memory domain", "copy",
 					      "other copy" };
 	static const char *const kinds[] = { "mapped to read", "job that reads", "mapped both",
@@ -375,7 +386,7 @@ static bool needs_all(const struct buffer *buffer, const struct event *event)
 {
 	unsigned int kind, open = 0;
 
-	if (event->type == REATTACH || event->type == END_PART)
+	if (event->type == REATTACH || event->type == END_PART || event->type == FORGET)
 		return false;
 	/* Which device of a chain has written is not known, nor what nobody has begun. */
 	if (buffer->unsure)
@@ -403,18 +414,60 @@ static void all_written(struct worlds *worlds, enum place place)
 	*worlds = after;
 }
 
+/* A world after an event: whose write was told, and what went with a copy. */
+static struct world after_event(const struct world *was, const struct event *event,
+				const struct step *steps, unsigned int nr)
+{
+	struct world is = after_steps(was, steps, nr, nr);
+	bool wrote = (event->type == END || (event->type == END_PART && event->here)) &&
+		     dmaheap_kind_writes(event->kind);
+
+	if (wrote && (is.writer == event->place || is.writer == event->begun))
+		is.writer = NR_PLACES;
+	if (event->type == REATTACH) {
+		is.newest[event->place] = 0;
+		if (is.writer == event->place)
+			is.writer = NR_PLACES;
+	}
+	return is;
+}
+
+/* Lets an event be over in all worlds; says if bytes have gone with it. */
+static bool be_over(struct buffer *buffer, const struct worlds *before,
+		    const struct event *event, const struct step *steps, unsigned int nr)
+{
+	struct worlds after = {};
+	unsigned int number;
+	bool lost = false;
+
+	for_each_world(number, before) {
+		struct world was = world_of(number);
+		struct world is = after_event(&was, event, steps, nr);
+
+		lost |= (view(&is, CPU) | view(&is, MEMORY) | is.newest[COPY] |
+			 is.newest[OTHER_COPY]) != BOTH_BYTES;
+		worlds_add(&after, &is);
+	}
+	buffer->worlds = after;
+	if (event->type == REATTACH)
+		dmaheap_ownership_add_copy(&buffer->ownership, place_of(buffer, event->place));
+	if (lost)
+		printf("# bytes are nowhere any more:\n");
+	return !lost;
+}
+
 /* Applies an event; says what is wrong with the code under test and returns false. */
 static bool try_event(struct buffer *buffer, const struct event *event)
 {
 	struct answer answer;
-	struct worlds before, after = {};
+	struct worlds before;
 	struct step steps[8];
-	unsigned int nr, i, number;
+	unsigned int nr, i;
 	bool must, part = event->type == BEGIN_PART || event->type == END_PART;
 
 	buffer->events++;
-	buffer->unsure |=
-		event->type == WRITE || (event->type == END && event->begun != event->place);
+	buffer->unsure |= event->type == WRITE || event->type == FORGET ||
+			  (event->type == END && event->begun != event->place);
 	nr_events++;
 	worlds_wait(&buffer->worlds, writers_of(buffer));
 	/* For writers who should not be, more may be done than they deserve. */
@@ -428,48 +481,29 @@ static bool try_event(struct buffer *buffer, const struct event *event)
 	if (part && !answer.whole && !event->here)
 		nr = 0;
 	nr_steps += nr;
-	if (event->type != REATTACH || nr)
-		if (!all_right(buffer, &before, event, steps, nr, nr)) {
-			printf("# old bytes are read, or bytes are lost, after %u steps of work:\n",
-			       nr);
-			return false;
-		}
+	if (event->type != REATTACH && !all_right(buffer, &before, event, steps, nr, nr)) {
+		printf("# old bytes are read, or bytes are lost, after %u steps of work:\n",
+		       nr);
+		return false;
+	}
 	for (i = 0; i < nr && must; i++)
 		if (all_right(buffer, &before, event, steps, nr, i)) {
 			printf("# to %s is needless:\n", operation_names[steps[i].operation]);
 			return false;
 		}
-	for_each_world(number, &before) {
-		struct world was = world_of(number);
-		struct world is = after_steps(&was, steps, nr, nr);
-
-		if ((event->type == END || (event->type == END_PART && event->here)) &&
-		    dmaheap_kind_writes(event->kind) &&
-		    (is.writer == event->place || is.writer == event->begun))
-			is.writer = NR_PLACES;
-		if (event->type == REATTACH) {
-			is.newest[event->place] = 0;
-			if (is.writer == event->place)
-				is.writer = NR_PLACES;
-		}
-		worlds_add(&after, &is);
-	}
-	buffer->worlds = after;
 	buffer->had_part |= part && event->here;
-	if (event->type == REATTACH) {
-		dmaheap_ownership_add_copy(&buffer->ownership, place_of(buffer, event->place));
-		/* What went with the copy is lost. */
-		for_each_world(number, &after) {
-			struct world world = world_of(number);
+	return be_over(buffer, &before, event, steps, nr);
+}
 
-			if ((view(&world, CPU) | view(&world, MEMORY) | world.newest[COPY] |
-			     world.newest[OTHER_COPY]) != BOTH_BYTES) {
-				printf("# bytes go with a copy:\n");
-				return false;
-			}
-		}
-	}
-	return true;
+/* Is it one access alone by which a place may be written? */
+static bool is_only_writer(const struct buffer *buffer, enum place place,
+			   enum dmaheap_access_kind kind)
+{
+	unsigned int other, n = 0;
+
+	for (other = DMAHEAP_MAPPED_BOTH; other < DMAHEAP_NR_ACCESS_KINDS; other++)
+		n += buffer->open[place][other];
+	return n == 1 && buffer->open[place][kind];
 }
 
 static unsigned int possible_events(const struct buffer *buffer, struct event *events)
@@ -485,6 +519,8 @@ static unsigned int possible_events(const struct buffer *buffer, struct event *e
 				whole -= buffer->parts[0][kind] + buffer->parts[1][kind];
 			if (whole)
 				events[nr++] = (struct event){ END, place, place, 0, kind };
+			if (kind == DMAHEAP_MAPPED_BOTH && is_only_writer(buffer, place, kind))
+				events[nr++] = (struct event){ FORGET, place, place, 0, kind };
 			/* A chain of devices has its end at another device. */
 			if (whole && is_home(place) && dmaheap_kind_is_bracketed(kind))
 				events[nr++] = (struct event){ END, !place, place, 0, kind };
@@ -658,7 +694,7 @@ static void frontier_add(struct frontier *frontier, const struct node *node)
 static bool extend(const struct frontier *now, struct frontier *next, struct seen *seen,
 		   unsigned int depth)
 {
-	struct event events[64];
+	struct event events[128];
 	unsigned int nr, i, j;
 	size_t n;
 
@@ -712,7 +748,7 @@ static bool explore(unsigned int depth)
 static bool wander(unsigned int walks, unsigned int length)
 {
 	uint64_t random = 20191122;
-	struct event events[64], path[64];
+	struct event events[128], path[64];
 	unsigned int walk, i, j, nr;
 
 	nr_events = nr_steps = 0;
