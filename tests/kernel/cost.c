@@ -63,6 +63,16 @@ static struct cost cost_counted(void)
 	};
 }
 
+static void pipeline_end(struct pipeline *pipeline)
+{
+	unsigned int i;
+
+	for (i = 0; i < DEVICES; i++)
+		close(pipeline->devices[i]);
+	munmap(pipeline->bytes, LEN);
+	close(pipeline->fd);
+}
+
 /* What the buffer's line in the table says. */
 static struct cost cost_of_buffer(int fd, uint64_t *skipped)
 {
@@ -324,6 +334,8 @@ static void write_combined(void)
 	check(is_zero(pipeline.bytes, LEN));
 	/* The CPU's brackets find no device mapped; devices map and unmap. */
 	run(&pipeline, combined_frame, 0, 0, FRAMES * 6 * LEN);
+	pipeline_end(&pipeline);
+	must(module_unload("dmaheap_combined"));
 }
 
 static const struct test tests[] = {
