@@ -224,31 +224,29 @@ static void out_of_memory(void)
 	check_returned(before, 8 * MIB);
 }
 
-static char *take(size_t len)
+/* All but 128 MiB is taken, and of 768 MiB every other page given back. */
+/* Memory without a mapping, of which pages are given back without a word to any TLB. */
+static int hold(size_t len)
 {
-	char *bytes = must(mmap(NULL, len, PROT_READ | PROT_WRITE,
-				MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+	int fd = must(memfd_create("held", MFD_CLOEXEC));
 
-	must(madvise(bytes, len, MADV_NOHUGEPAGE));
-	memset(bytes, 1, len);
-	return bytes;
+	must(fallocate(fd, 0, 0, len));
+	return fd;
 }
 
-/* All but 128 MiB is taken, and of 768 MiB every other page given back. */
 static void fragmented(void)
 {
 	const size_t pieces = 768 * MIB, len = 256 * MIB;
-	int device = device_new(64, 0xffffffff), fd;
+	int device = device_new(64, 0xffffffff), fd, held;
 	struct dmaheap_test_map map;
-	char *bytes;
 	size_t at;
 
 	if (cmdline_has("swiotlb=force"))
 		tap_skip("bounce buffers do not hold 256 MiB");
-	take(available() - pieces - 128 * MIB);
-	bytes = take(pieces);
+	hold(available() - pieces - 128 * MIB);
+	held = hold(pieces);
 	for (at = 0; at < pieces; at += 2 * PAGE)
-		must(madvise(bytes + at, PAGE, MADV_DONTNEED));
+		must(fallocate(held, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, PAGE));
 	fd = heap_buffer(len);
 	fill(buffer_map(fd, len), len, 0, 1);
 	check(is_filled(buffer_map(fd, len), len, 0, 1));
