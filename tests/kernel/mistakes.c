@@ -268,6 +268,11 @@ static void no_mistakes(void)
 	bytes[0]++;
 	cpu_end(fd, DMA_BUF_SYNC_RW);
 	device_unmap(holder, held, BOTH_WAYS);
+	/* One process whose threads share the work. */
+	cpu_begin(fd, DMA_BUF_SYNC_WRITE);
+	cpu_begin(fd, DMA_BUF_SYNC_READ);
+	cpu_end(fd, DMA_BUF_SYNC_READ);
+	cpu_end(fd, DMA_BUF_SYNC_WRITE);
 	/* Readers side by side. */
 	device_begin(one.device, one.id, TO_DEVICE);
 	device_begin(other.device, other.id, TO_DEVICE);
