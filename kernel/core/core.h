@@ -109,7 +109,8 @@ struct dmaheap_chunk {
  * @chunks:	its memory in order; never changes once the dma-buf exists
  * @nr_chunks:	how many there are
  * @max_chunks:	how many @chunks has room for
- * @making:	held while mappings are made, of devices and of the kernel; taken inside the dma-buf's reservation lock
+ * @making:	held while mappings are made, of devices and of the kernel; taken inside the
+ *		dma-buf's reservation lock
  * @vaddr:	kernel mapping, or NULL; under @making
  * @lock:	protects what follows; taken inside @making.  Nothing is allocated under it:
  *		jobs end under it whose fences reclaim of memory may wait for

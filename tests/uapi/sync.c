@@ -218,6 +218,18 @@ static void end_alone(void)
 	check(is_filled(bytes, LEN, 0, 1));
 }
 
+static void removed_heap(void)
+{
+	struct dmaheap_test_heap name = { .name = "short-lived" };
+	int owner = device_open(), fd = heap_buffer(LEN), heap;
+
+	must(ioctl(owner, DMAHEAP_TEST_ADD, &name));
+	heap = must(open("/dev/dma_heap/short-lived", O_RDONLY));
+	must(try_sync(heap, fd, START_READ, 0, LEN)); /* the buffer may be of another heap */
+	must(ioctl(owner, DMAHEAP_TEST_REMOVE, &name));
+	check_errno(try_sync(heap, fd, START_READ, 0, LEN), ENODEV);
+}
+
 static const struct test tests[] = {
 	TEST(valid, "parts and the whole can be synced"),
 	TEST(parts, "a part that is empty or not within the buffer is EINVAL"),
@@ -225,6 +237,7 @@ static const struct test tests[] = {
 	TEST(padding, "padding that is not 0 is EINVAL"),
 	TEST(foreign, "a dma-buf of another exporter is EINVAL"),
 	TEST(no_buffer, "what is no dma-buf is EINVAL, what is not open EBADF"),
+	TEST(removed_heap, "a heap that was removed answers ENODEV"),
 	TEST(structures, "longer structures work, shorter ones are EINVAL, none is EFAULT"),
 	TEST(bytes_of_parts, "bytes within and without the parts are right"),
 	TEST(two_parts, "two parts at a time beside a device that writes"),
