@@ -18,13 +18,122 @@
 
 #include "tap.h"
 
+const struct heap_kind heap_kinds[] = {
+	{ .name = "system", .modules = { "dmaheap_system" }, .longest = 2 * MIB },
+	{ .name = "system-uncached",
+	  .modules = { "dmaheap_system" },
+	  .longest = 2 * MIB,
+	  .uncached = true },
+	{ .name = "system-contiguous", .modules = { "dmaheap_contig" } },
+	{ .name = "default_cma_region",
+	  .modules = { "dmaheap_cma" },
+	  .size = 64 * MIB,
+	  .uncounted = true,
+	  .shared = true },
+	{ .name = "camera@90000000",
+	  .modules = { "dmaheap_cma" },
+	  .size = 64 * MIB,
+	  .uncounted = true,
+	  .shared = true },
+	{ .name = "video",
+	  .modules = { "dmaheap_carveout" },
+	  .size = 64 * MIB,
+	  .uncached = true,
+	  .uncounted = true },
+	{ .name = "far",
+	  .modules = { "dmaheap_carveout" },
+	  .size = 64 * MIB,
+	  .uncached = true,
+	  .uncounted = true },
+	{ .name = "video@94000000",
+	  .modules = { "dmaheap_carveout" },
+	  .size = 64 * MIB,
+	  .uncached = true,
+	  .uncounted = true },
+	{ .name = "audio@98000000",
+	  .modules = { "dmaheap_carveout" },
+	  .size = 64 * MIB,
+	  .uncounted = true },
+	{ .name = "tiles",
+	  .modules = { "dmaheap_chunk" },
+	  .size = 64 * MIB,
+	  .chunk = MIB,
+	  .longest = MIB,
+	  .uncached = true,
+	  .uncounted = true },
+	{ .name = "tiles@9c000000",
+	  .modules = { "dmaheap_chunk" },
+	  .size = 64 * MIB,
+	  .chunk = MIB,
+	  .longest = MIB,
+	  .uncached = true,
+	  .uncounted = true },
+	{ .name = "cma-chunks",
+	  .modules = { "dmaheap_chunk" },
+	  .size = 64 * MIB,
+	  .chunk = MIB,
+	  .longest = MIB,
+	  .uncounted = true,
+	  .shared = true },
+	{ .name = "test-device",
+	  .modules = { "dmaheap_owner", "dmaheap_device" },
+	  .longest = 1,
+	  .uncounted = true,
+	  .owner_may_go = true },
+	{ .name = "protected",
+	  .modules = { "dmaheap_protected_reference", "dmaheap_protected" },
+	  .size = 32 * MIB,
+	  .uncached = true,
+	  .uncounted = true,
+	  .is_protected = true },
+	{ .name = "protected@a0000000",
+	  .modules = { "dmaheap_protected_reference", "dmaheap_protected" },
+	  .size = 32 * MIB,
+	  .uncached = true,
+	  .uncounted = true,
+	  .is_protected = true },
+	{ .name = "negotiated",
+	  .modules = { "dmaheap_negotiated" },
+	  .longest = 2 * MIB,
+	  .late = true },
+	{ .name = "skeleton", .modules = { "dmaheap_skeleton" }, .longest = 4 * KIB },
+	{}
+};
+
+/* Where the kernel has a heap of the name, ours has another. */
 const char *heap_name(void)
 {
-	const char *name = getenv("HEAP");
+	static char name[64];
+	const char *wanted = getenv("HEAP") ?: "system";
+	char path[128];
 
-	if (name)
-		return name;
-	return access("/dev/dma_heap/system.dmaheap", F_OK) ? "system" : "system.dmaheap";
+	snprintf(path, sizeof(path), "/dev/dma_heap/%s.dmaheap", wanted);
+	snprintf(name, sizeof(name), "%s%s", wanted, access(path, F_OK) ? "" : ".dmaheap");
+	return name;
+}
+
+const struct heap_kind *heap_kind(void)
+{
+	static const struct heap_kind other;
+	const char *name = getenv("HEAP") ?: "system";
+	const struct heap_kind *kind;
+
+	for (kind = heap_kinds; kind->name; kind++)
+		if (!strcmp(kind->name, name))
+			return kind;
+	return &other;
+}
+
+bool heap_is_direct(void)
+{
+	return heap_kind()->uncached || heap_kind()->is_protected;
+}
+
+uint64_t heap_rounded(uint64_t len)
+{
+	uint64_t unit = heap_kind()->chunk ?: (uint64_t)sysconf(_SC_PAGESIZE);
+
+	return (len + unit - 1) / unit * unit;
 }
 
 const char *heap_node(void)
@@ -150,7 +259,7 @@ int table_length(void)
 	return lines;
 }
 
-long long meminfo(const char *key)
+long long meminfo_try(const char *key)
 {
 	FILE *file = fopen("/proc/meminfo", "r");
 	long long kib = -1;
@@ -161,8 +270,15 @@ long long meminfo(const char *key)
 		if (!strncmp(line, key, strlen(key)) && line[strlen(key)] == ':')
 			kib = atoll(line + strlen(key) + 1);
 	fclose(file);
-	check(kib >= 0);
-	return kib * 1024;
+	return kib < 0 ? -1 : kib * 1024;
+}
+
+long long meminfo(const char *key)
+{
+	long long bytes = meminfo_try(key);
+
+	check(bytes >= 0);
+	return bytes;
 }
 
 /* The sum of the numbers that a format finds in the lines of a file. */
@@ -202,11 +318,28 @@ bool cmdline_has(const char *word)
 	return strstr(line, word);
 }
 
+/* A line of /vm/modules is a module's name and its parameters. */
+static void find_parameters(const char *name, char *parameters, size_t size)
+{
+	FILE *file = fopen("/vm/modules", "r");
+	size_t len = strlen(name);
+	char line[512];
+
+	check(file);
+	parameters[0] = '\0';
+	while (fgets(line, sizeof(line), file))
+		if (!strncmp(line, name, len) && line[len] == ' ')
+			snprintf(parameters, size, "%.*s", (int)strcspn(line + len, "\n"),
+				 line + len);
+	fclose(file);
+}
+
 int module_load(const char *name)
 {
-	char command[128];
+	char parameters[512], command[640];
 
-	snprintf(command, sizeof(command), "modprobe %s", name);
+	find_parameters(name, parameters, sizeof(parameters));
+	snprintf(command, sizeof(command), "modprobe %s%s", name, parameters);
 	return system(command) ? -1 : 0;
 }
 
@@ -230,7 +363,7 @@ bool all_bounced(void)
 	return cmdline_has("swiotlb=force") && !behind_iommu();
 }
 
-static enum dmaheap_test_bus bus(void)
+enum dmaheap_test_bus device_bus(void)
 {
 	return behind_iommu() ? DMAHEAP_TEST_PCI : DMAHEAP_TEST_PLATFORM;
 }
@@ -240,7 +373,7 @@ int device_of(enum dmaheap_test_coherency coherency, unsigned int mask_bits)
 	struct dmaheap_test_device data = {
 		.mask_bits = mask_bits,
 		.coherency = coherency,
-		.bus = bus(),
+		.bus = device_bus(),
 	};
 	int device = device_open();
 
@@ -256,7 +389,7 @@ int device_new(unsigned int mask_bits, unsigned int max_segment)
 	struct dmaheap_test_device data = {
 		.mask_bits = mask_bits,
 		.max_segment = max_segment,
-		.bus = bus(),
+		.bus = device_bus(),
 		.coherency = DMAHEAP_TEST_NONCOHERENT,
 	};
 	int device = device_open();
@@ -275,6 +408,24 @@ uint32_t device_attach(int device, int fd)
 
 	must(ioctl(device, DMAHEAP_TEST_ATTACH, &data));
 	return data.id;
+}
+
+int device_try(int device, int fd, struct dmaheap_test_map *map)
+{
+	struct dmaheap_test_attach data = { .fd = fd };
+
+	if (ioctl(device, DMAHEAP_TEST_ATTACH, &data))
+		return -1;
+	*map = (struct dmaheap_test_map){ .id = data.id, .direction = BOTH_WAYS };
+	return ioctl(device, DMAHEAP_TEST_MAP, map);
+}
+
+const char *device_name(int device)
+{
+	static struct dmaheap_test_name data;
+
+	must(ioctl(device, DMAHEAP_TEST_NAME, &data));
+	return data.name;
 }
 
 void device_detach(int device, uint32_t id)
@@ -362,6 +513,9 @@ int cached_buffer(uint64_t len)
 {
 	int32_t fd = heap_buffer(len);
 
+	/* What the CPU maps past its caches is not in them. */
+	if (heap_kind()->uncached)
+		return fd;
 	if (ioctl(common_device(), DMAHEAP_TEST_SHADOW, &fd))
 		check_equal(errno, EOPNOTSUPP);
 	return fd;
@@ -386,8 +540,10 @@ uint64_t heap_counter(const char *name)
 {
 	char path[256];
 
+	/* Where the kernel has a framework of its own, the plain class is its. */
 	snprintf(path, sizeof(path), "/sys/class/%s/%s/cache/%s",
-		 strstr(heap_name(), ".dmaheap") ? "dmaheap" : "dma_heap", heap_name(), name);
+		 access("/sys/class/dmaheap", F_OK) ? "dma_heap" : "dmaheap", heap_name(),
+		 name);
 	return file_number(path);
 }
 

@@ -21,6 +21,30 @@ const char *heap_name(void);
 const char *heap_node(void);
 int heap_open(void);
 
+/* What is to be expected of a heap; without ".dmaheap". */
+struct heap_kind {
+	const char *name;
+	const char *modules[3]; /* to unload, in this order; NULL ends */
+	uint64_t size;		/* of its region; 0: it takes from all of memory */
+	uint64_t chunk;		/* what all buffers are made of; 0: pages */
+	uint64_t longest;	/* of its chunks; 0: a buffer is one */
+	bool uncached;		/* the CPU maps it write-combined */
+	bool uncounted;		/* what is mapped cannot be handed to the kernel */
+	bool is_protected;	/* the CPU does not get at it */
+	bool late;		/* memory comes with the first access */
+	bool shared;		/* of its region, others may have borrowed some */
+	bool owner_may_go;	/* the first of its modules is a driver, not the heap's */
+};
+
+/* All that we publish, whether or not it is there; a name of NULL ends. */
+extern const struct heap_kind heap_kinds[];
+/* Of the heap under test. */
+const struct heap_kind *heap_kind(void);
+/* Whether devices must reach it by themselves: then it is at attach that they fail. */
+bool heap_is_direct(void);
+/* What a buffer's size is, if that was asked for. */
+uint64_t heap_rounded(uint64_t len);
+
 /* Allocates, and returns -1 and errno on failure. */
 int heap_try(int heap, uint64_t len);
 /* Allocates from the heap under test. */
@@ -44,7 +68,8 @@ bool table_line(int fd, char *line, size_t size);
 /* Buffers in the exporter's table. */
 int table_length(void);
 
-/* A number of /proc/meminfo, in bytes. */
+/* A number of /proc/meminfo, in bytes; -1, or the end of the test: there is none. */
+long long meminfo_try(const char *key);
 long long meminfo(const char *key);
 
 /* Memory that can be had, also what lies on the lists of single CPUs; in bytes. */
@@ -56,7 +81,7 @@ long long pages_given_out(void);
 /* Whether the kernel runs with a parameter. */
 bool cmdline_has(const char *word);
 
-/* Modules; returns 0, or -1 and errno. */
+/* Modules; with the parameters that the machine was started with.  Returns 0, or -1 and errno. */
 int module_load(const char *name);
 int module_unload(const char *name);
 
@@ -65,6 +90,10 @@ int module_unload(const char *name);
 int device_open(void); /* an importer without a device yet */
 int device_new(unsigned int mask_bits, unsigned int max_segment);
 uint32_t device_attach(int device, int fd);
+/* Attaches and maps; returns 0, or -1 and errno of whatever failed. */
+int device_try(int device, int fd, struct dmaheap_test_map *map);
+/* What the kernel calls it. */
+const char *device_name(int device);
 void device_detach(int device, uint32_t id);
 struct dmaheap_test_map device_map(int device, uint32_t id, uint32_t direction);
 void device_unmap(int device, uint32_t id, uint32_t direction);
@@ -73,6 +102,8 @@ void device_write(int device, uint32_t id, uint64_t offset, const void *bytes, s
 
 /* Whether the devices tested with are PCI devices behind an IOMMU: $BUS is pci. */
 bool behind_iommu(void);
+
+enum dmaheap_test_bus device_bus(void);
 
 /* Whether the devices tested with are all behind bounce buffers; no IOMMU's are. */
 bool all_bounced(void);

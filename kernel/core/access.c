@@ -279,36 +279,32 @@ EXPORT_SYMBOL_GPL(dma_heap_end_device_access);
 
 static struct dmaheap_place *cpu_place(struct dma_heap_buffer *buffer)
 {
-	return buffer->ops->write_combined ? &buffer->ownership.memory :
-					     &buffer->ownership.cpu;
+	return buffer->cpu == DMA_HEAP_CPU_CACHED ? &buffer->ownership.cpu :
+						    &buffer->ownership.memory;
 }
 
 /* dmaheap_cpu_prot - how the CPU maps the buffer */
 pgprot_t dmaheap_cpu_prot(const struct dma_heap_buffer *buffer, pgprot_t prot)
 {
-	return buffer->ops->write_combined ? pgprot_writecombine(prot) : prot;
+	return buffer->cpu == DMA_HEAP_CPU_CACHED ? prot : pgprot_writecombine(prot);
 }
 
 /*
  * dmaheap_pass_caches - what the heap has zeroed becomes visible to a CPU that maps the buffer
  * past its caches, also to one that does so without a bracket
+ *
+ * No line stays behind that such a CPU, or a device that does snoop, could find.
  */
 int dmaheap_pass_caches(struct dma_heap_buffer *buffer)
 {
-	struct dmaheap_place *place = cpu_place(buffer);
-	struct dmaheap_work work;
-	int err = 0;
+	int err = dmaheap_cache_prepare(buffer);
 
-	if (!buffer->ops->write_combined)
-		return 0;
-	scoped_guard(mutex, &buffer->making)
-		err = dmaheap_cache_prepare(buffer);
 	if (err)
 		return err;
 	guard(mutex)(&buffer->lock);
-	dmaheap_ownership_begin(&buffer->ownership, place, DMAHEAP_MAPPED_READ, &work);
-	dmaheap_cache_work(buffer, &work, 0, buffer->size);
-	dmaheap_ownership_end(&buffer->ownership, place, place, DMAHEAP_MAPPED_READ, &work);
+	dmaheap_ownership_cleaned(&buffer->ownership);
+	dmaheap_cache_work(buffer, &(struct dmaheap_work){ .clean = true, .invalidate = true },
+			   0, buffer->size);
 	return 0;
 }
 

@@ -42,13 +42,8 @@ static size_t buffer_filled(const struct dma_heap_buffer *buffer)
 /**
  * dma_heap_buffer_add - give memory to a buffer that is being populated
  * @buffer:	the buffer
- * @phys:	physical address of memory with struct page, page-aligned
+ * @phys:	physical address, page-aligned, of memory as &dma_heap_buffer_ops.pages says
  * @len:	bytes, whole pages, at most dma_heap_buffer_missing()
- *
- * Each page must be counted by itself or, for larger orders, be part of a compound page
- * (__GFP_COMP): mappings take references.  By one of these somebody may still hold a page
- * when it comes back by &dma_heap_buffer_ops.free, which therefore drops a reference
- * (__free_pages(), put_page()) and does not reuse the page by itself.
  *
  * Context: within &dma_heap_buffer_ops.populate; may sleep.
  * Return: 0, and the memory is the buffer's: it comes back by &dma_heap_buffer_ops.free.
@@ -60,7 +55,7 @@ int dma_heap_buffer_add(struct dma_heap_buffer *buffer, phys_addr_t phys, size_t
 	int err;
 
 	if (WARN_ON_ONCE(!len || !PAGE_ALIGNED(phys | len) || len > buffer->size - filled ||
-			 !pfn_valid(PHYS_PFN(phys))))
+			 (buffer->pages != DMA_HEAP_PAGES_NONE && !pfn_valid(PHYS_PFN(phys)))))
 		return -EINVAL;
 	err = buffer_grow(buffer);
 	if (err)
@@ -87,6 +82,19 @@ size_t dma_heap_buffer_missing(const struct dma_heap_buffer *buffer)
 EXPORT_SYMBOL_GPL(dma_heap_buffer_missing);
 
 /**
+ * dma_heap_buffer_size - how large a buffer is
+ * @buffer:	the buffer
+ *
+ * Context: within the operations of the buffer.
+ * Return: bytes, whole pages.
+ */
+size_t dma_heap_buffer_size(const struct dma_heap_buffer *buffer)
+{
+	return buffer->size;
+}
+EXPORT_SYMBOL_GPL(dma_heap_buffer_size);
+
+/**
  * dma_heap_buffer_heap - the heap that a buffer belongs to
  * @buffer:	the buffer
  *
@@ -99,14 +107,56 @@ struct dma_heap *dma_heap_buffer_heap(const struct dma_heap_buffer *buffer)
 }
 EXPORT_SYMBOL_GPL(dma_heap_buffer_heap);
 
-/*
- * dmaheap_buffer_chunk - the memory from an offset to the end of its chunk
+/**
+ * dma_heap_buffer_set_priv - keep the heap's own data with a buffer
+ * @buffer:	the buffer
+ * @priv:	the data
  *
- * @offset must be within the buffer.  Returns the bytes there are and puts the
- * physical address into @phys.
+ * Context: within the operations of the buffer.
  */
-size_t dmaheap_buffer_chunk(const struct dma_heap_buffer *buffer, size_t offset,
-			    phys_addr_t *phys)
+void dma_heap_buffer_set_priv(struct dma_heap_buffer *buffer, void *priv)
+{
+	buffer->priv = priv;
+}
+EXPORT_SYMBOL_GPL(dma_heap_buffer_set_priv);
+
+/**
+ * dma_heap_buffer_get_priv - the heap's own data of a buffer
+ * @buffer:	the buffer
+ *
+ * Context: within the operations of the buffer.
+ * Return: what was set, or NULL.
+ */
+void *dma_heap_buffer_get_priv(const struct dma_heap_buffer *buffer)
+{
+	return buffer->priv;
+}
+EXPORT_SYMBOL_GPL(dma_heap_buffer_get_priv);
+
+/**
+ * dma_heap_buffer_set_cpu - say how the CPU gets at a buffer, where that depends
+ * @buffer:	the buffer
+ * @cpu:	as &dma_heap_buffer_ops.cpu, in whose place it is
+ *
+ * Context: within &dma_heap_buffer_ops.populate.
+ */
+void dma_heap_buffer_set_cpu(struct dma_heap_buffer *buffer, enum dma_heap_cpu cpu)
+{
+	buffer->cpu = cpu;
+}
+EXPORT_SYMBOL_GPL(dma_heap_buffer_set_cpu);
+
+/**
+ * dma_heap_buffer_chunk - the memory from an offset to the end of its chunk
+ * @buffer:	the buffer
+ * @offset:	in bytes, less than what the buffer has
+ * @phys:	the physical address there; out
+ *
+ * Context: within the operations of the buffer, once there is memory at @offset.
+ * Return: bytes up to the end of the chunk.
+ */
+size_t dma_heap_buffer_chunk(const struct dma_heap_buffer *buffer, size_t offset,
+			     phys_addr_t *phys)
 {
 	unsigned int low = 0, high = buffer->nr_chunks - 1;
 	size_t start;
@@ -124,6 +174,7 @@ size_t dmaheap_buffer_chunk(const struct dma_heap_buffer *buffer, size_t offset,
 	*phys = buffer->chunks[low].phys + (offset - start);
 	return buffer->chunks[low].end - offset;
 }
+EXPORT_SYMBOL_GPL(dma_heap_buffer_chunk);
 
 static struct dma_heap_buffer *buffer_create(struct dma_heap *heap,
 					     const struct dma_heap_buffer_ops *ops, size_t len)
@@ -136,6 +187,8 @@ static struct dma_heap_buffer *buffer_create(struct dma_heap *heap,
 	buffer->heap = heap;
 	buffer->ops = ops;
 	buffer->size = len;
+	buffer->cpu = ops->cpu;
+	buffer->pages = ops->pages;
 	mutex_init(&buffer->making);
 	mutex_init(&buffer->lock);
 	INIT_LIST_HEAD(&buffer->mappings);
@@ -146,23 +199,82 @@ static struct dma_heap_buffer *buffer_create(struct dma_heap *heap,
 	return buffer;
 }
 
-static void buffer_destroy(struct dma_heap_buffer *buffer)
+static int buffer_populate(struct dma_heap_buffer *buffer)
+{
+	int err = buffer->ops->populate(buffer);
+
+	if (!err && WARN_ON_ONCE(dma_heap_buffer_missing(buffer) ||
+				 (buffer->pages == DMA_HEAP_PAGES_NONE &&
+				  buffer->cpu == DMA_HEAP_CPU_CACHED)))
+		err = -EINVAL;
+	if (!err && buffer->cpu != DMA_HEAP_CPU_CACHED)
+		err = dmaheap_pass_caches(buffer);
+	return err;
+}
+
+static void buffer_unpopulate(struct dma_heap_buffer *buffer)
 {
 	size_t start = 0;
 	unsigned int i;
 
 	dmaheap_mapping_unmake(&buffer->cache);
-	for (i = 0; i < buffer->nr_chunks; i++) {
+	if (buffer->ops->release)
+		buffer->ops->release(buffer);
+	for (i = 0; i < buffer->nr_chunks && buffer->ops->free; i++) {
 		struct dmaheap_chunk *chunk = &buffer->chunks[i];
 
 		buffer->ops->free(buffer, chunk->phys, chunk->end - start);
 		start = chunk->end;
 	}
+	buffer->nr_chunks = 0;
+	buffer->region = NULL;
+	buffer->cpu = buffer->ops->cpu;
+	buffer->pages = buffer->ops->pages;
+}
+
+/*
+ * dmaheap_settle - a buffer has memory from now on, if it has not got it before
+ *
+ * What fails leaves no memory, and may succeed the next time.
+ */
+int dmaheap_settle(struct dma_heap_buffer *buffer)
+{
+	int err;
+
+	lockdep_assert_held(&buffer->making);
+	if (buffer->nr_chunks)
+		return 0;
+	err = buffer_populate(buffer);
+	if (err)
+		buffer_unpopulate(buffer);
+	return err;
+}
+
+static void buffer_destroy(struct dma_heap_buffer *buffer)
+{
+	if (buffer->nr_chunks)
+		buffer_unpopulate(buffer);
 	kvfree(buffer->chunks);
 	mutex_destroy(&buffer->lock);
 	mutex_destroy(&buffer->making);
 	dma_heap_put(buffer->heap);
 	kfree(buffer);
+}
+
+/* dmaheap_settle_for_cpu - the same for the CPU, which may not be let at every memory */
+int dmaheap_settle_for_cpu(struct dma_heap_buffer *buffer)
+{
+	int err;
+
+	if (buffer->cpu == DMA_HEAP_CPU_NONE)
+		return -EPERM;
+	if (!buffer->ops->late)
+		return 0;
+	guard(mutex)(&buffer->making);
+	buffer->scattered = true;
+	err = dmaheap_settle(buffer);
+	buffer->scattered = false;
+	return err;
 }
 
 /*
@@ -182,8 +294,10 @@ int dmaheap_begin_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction dir
 			     size_t offset, size_t len)
 {
 	struct dma_heap_buffer *buffer = dmabuf->priv;
-	long err = wait_for_devices(dmabuf, dir);
+	long err = dmaheap_settle_for_cpu(buffer);
 
+	if (!err)
+		err = wait_for_devices(dmabuf, dir);
 	if (err < 0)
 		return err;
 	guard(mutex)(&buffer->lock);
@@ -191,14 +305,18 @@ int dmaheap_begin_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction dir
 	return 0;
 }
 
-void dmaheap_end_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction dir, size_t offset,
-			    size_t len)
+int dmaheap_end_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction dir, size_t offset,
+			   size_t len)
 {
 	struct dma_heap_buffer *buffer = dmabuf->priv;
+	int err = dmaheap_settle_for_cpu(buffer); /* it may not have begun */
 
+	if (err)
+		return err;
 	scoped_guard(mutex, &buffer->lock)
 		dmaheap_end_cpu(buffer, dir, offset, len);
 	dmaheap_check_unmap(buffer);
+	return 0;
 }
 
 static int buffer_begin_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction dir)
@@ -208,11 +326,10 @@ static int buffer_begin_cpu_access(struct dma_buf *dmabuf, enum dma_data_directi
 
 static int buffer_end_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction dir)
 {
-	dmaheap_end_cpu_access(dmabuf, dir, 0, dmabuf->size);
-	return 0;
+	return dmaheap_end_cpu_access(dmabuf, dir, 0, dmabuf->size);
 }
 
-static void *map_pages(struct dma_heap_buffer *buffer)
+static void *map_pages(struct dma_heap_buffer *buffer, pgprot_t prot)
 {
 	unsigned long i, nr_pages = buffer->size >> PAGE_SHIFT;
 	struct page **pages = kvmalloc_array(nr_pages, sizeof(*pages), GFP_META);
@@ -222,13 +339,34 @@ static void *map_pages(struct dma_heap_buffer *buffer)
 		return NULL;
 	for (i = 0; i < nr_pages;) {
 		phys_addr_t phys;
-		size_t len = dmaheap_buffer_chunk(buffer, i << PAGE_SHIFT, &phys);
+		size_t len = dma_heap_buffer_chunk(buffer, i << PAGE_SHIFT, &phys);
 
 		for (; len; len -= PAGE_SIZE, phys += PAGE_SIZE)
 			pages[i++] = pfn_to_page(PHYS_PFN(phys));
 	}
-	vaddr = vmap(pages, nr_pages, VM_MAP, dmaheap_cpu_prot(buffer, PAGE_KERNEL));
+	vaddr = vmap(pages, nr_pages, VM_MAP, prot);
 	kvfree(pages);
+	return vaddr;
+}
+
+/* Of memory without pages, only the numbers of its page frames are known. */
+static void *map_frames(struct dma_heap_buffer *buffer, pgprot_t prot)
+{
+	unsigned long i, nr = buffer->size >> PAGE_SHIFT;
+	unsigned long *frames = kvmalloc_array(nr, sizeof(*frames), GFP_META);
+	void *vaddr;
+
+	if (!frames)
+		return NULL;
+	for (i = 0; i < nr;) {
+		phys_addr_t phys;
+		size_t len = dma_heap_buffer_chunk(buffer, i << PAGE_SHIFT, &phys);
+
+		for (; len; len -= PAGE_SIZE, phys += PAGE_SIZE)
+			frames[i++] = PHYS_PFN(phys);
+	}
+	vaddr = vmap_pfn(frames, nr, prot);
+	kvfree(frames);
 	return vaddr;
 }
 
@@ -239,11 +377,17 @@ static void *map_pages(struct dma_heap_buffer *buffer)
 static int buffer_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 {
 	struct dma_heap_buffer *buffer = dmabuf->priv;
+	int err = dmaheap_settle_for_cpu(buffer);
+	pgprot_t prot;
 
+	if (err)
+		return err;
 	guard(mutex)(&buffer->making);
 	if (WARN_ON_ONCE(buffer->vaddr))
 		return -EBUSY;
-	buffer->vaddr = map_pages(buffer);
+	prot = dmaheap_cpu_prot(buffer, PAGE_KERNEL);
+	buffer->vaddr =
+		dmaheap_has_pages(buffer) ? map_pages(buffer, prot) : map_frames(buffer, prot);
 	if (!buffer->vaddr)
 		return -ENOMEM;
 	scoped_guard(mutex, &buffer->lock)
@@ -273,32 +417,45 @@ static void buffer_release(struct dma_buf *dmabuf)
 	buffer_destroy(buffer);
 }
 
+#define BUFFER_DMA_BUF_OPS \
+	.attach = dmaheap_attach, .detach = dmaheap_detach, .map_dma_buf = dmaheap_map, \
+	.unmap_dma_buf = dmaheap_unmap, .begin_cpu_access = buffer_begin_cpu_access, \
+	.end_cpu_access = buffer_end_cpu_access, .mmap = dmaheap_mmap, \
+	.release = buffer_release
+
 static const struct dma_buf_ops buffer_dma_buf_ops = {
-	.attach = dmaheap_attach,
-	.detach = dmaheap_detach,
-	.map_dma_buf = dmaheap_map,
-	.unmap_dma_buf = dmaheap_unmap,
-	.begin_cpu_access = buffer_begin_cpu_access,
-	.end_cpu_access = buffer_end_cpu_access,
-	.mmap = dmaheap_mmap,
+	BUFFER_DMA_BUF_OPS,
 	.vmap = buffer_vmap,
 	.vunmap = buffer_vunmap,
-	.release = buffer_release,
 };
+
+/*
+ * Of buffers that the CPU does not get at: the dma-buf layer takes a refusal by vmap for a
+ * driver's mistake and warns with a backtrace, but knows of exporters that have none.
+ */
+static const struct dma_buf_ops protected_dma_buf_ops = {
+	BUFFER_DMA_BUF_OPS,
+};
+
+static const struct dma_buf_ops *dma_buf_ops_of(const struct dma_heap_buffer_ops *ops)
+{
+	return ops->cpu == DMA_HEAP_CPU_NONE ? &protected_dma_buf_ops : &buffer_dma_buf_ops;
+}
 
 /* dmaheap_buffer_of - what stands behind a dma-buf, or NULL if it is not one of ours */
 struct dma_heap_buffer *dmaheap_buffer_of(const struct dma_buf *dmabuf)
 {
-	return dmabuf->ops == &buffer_dma_buf_ops ? dmabuf->priv : NULL;
+	if (dmabuf->ops != &buffer_dma_buf_ops && dmabuf->ops != &protected_dma_buf_ops)
+		return NULL;
+	return dmabuf->priv;
 }
 
-static int buffer_populate(struct dma_heap_buffer *buffer)
+static int settle_early(struct dma_heap_buffer *buffer)
 {
-	int err = buffer->ops->populate(buffer);
-
-	if (!err && WARN_ON_ONCE(dma_heap_buffer_missing(buffer)))
-		return -EINVAL;
-	return err ?: dmaheap_pass_caches(buffer);
+	if (buffer->ops->late)
+		return 0;
+	guard(mutex)(&buffer->making);
+	return dmaheap_settle(buffer);
 }
 
 /**
@@ -308,8 +465,8 @@ static int buffer_populate(struct dma_heap_buffer *buffer)
  * @len:	bytes, whole pages
  * @fd_flags:	access mode of the dma-buf's file
  *
- * What a heap's &dma_heap_ops.allocate consists of.  The buffer is populated at once
- * and holds the heap and the heap's module until it dies.
+ * What a heap's &dma_heap_ops.allocate consists of.  The buffer is populated at once, unless
+ * @ops says later, and holds the heap and the heap's module until it dies.
  *
  * Context: process context, may sleep.
  * Return: the dma-buf or an ERR_PTR(): -ENOMEM, -ENFILE, or what @ops->populate said;
@@ -322,7 +479,7 @@ struct dma_buf *dma_heap_buffer_export(struct dma_heap *heap,
 	struct dma_buf_export_info info = {
 		.exp_name = dma_heap_get_name(heap),
 		.owner = heap->owner,
-		.ops = &buffer_dma_buf_ops,
+		.ops = dma_buf_ops_of(ops),
 		.size = len,
 		.flags = fd_flags,
 	};
@@ -332,7 +489,7 @@ struct dma_buf *dma_heap_buffer_export(struct dma_heap *heap,
 
 	if (!buffer)
 		return ERR_PTR(-ENOMEM);
-	err = buffer_populate(buffer);
+	err = settle_early(buffer);
 	if (err) {
 		buffer_destroy(buffer);
 		return ERR_PTR(err);

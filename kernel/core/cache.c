@@ -67,7 +67,8 @@ int dmaheap_cache_prepare(struct dma_heap_buffer *buffer)
 	int err;
 
 	lockdep_assert_held(&buffer->making);
-	if (!cache_device || buffer->cache.place)
+	/* What the kernel does not map has no lines in the caches, and cannot be named there. */
+	if (!cache_device || buffer->cache.place || buffer->pages == DMA_HEAP_PAGES_NONE)
 		return 0;
 	buffer->cache.dev = &cache_device->dev;
 	err = dmaheap_mapping_make(buffer, &buffer->cache);

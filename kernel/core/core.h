@@ -10,6 +10,7 @@
 #include <linux/dma-buf.h>
 #include <linux/dma-direction.h>
 #include <linux/dma-heap-buffer.h>
+#include <linux/gfp.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/pgtable.h>
@@ -67,8 +68,11 @@ struct dma_heap {
  * @dev:	the device
  * @sgt:	made at the first map, kept until detach
  * @handed_out:	the same list as importers get it
+ * @resources:	whether it was mapped piece by piece, there being no pages
  * @bounced:	bytes of the buffer that are behind a bounce buffer
  * @coherent:	whether the device snoops the caches
+ * @contiguous:	whether its driver has said that it cannot scatter; under the buffer's making
+ *		lock
  * @place:	where the device's accesses are; NULL until all is made
  * @copy:	that place, if the mapping is bounced
  * @brackets:	whether its driver says when a job begins and ends: then its mappings say
@@ -83,8 +87,10 @@ struct dmaheap_mapping {
 	struct device *dev;
 	struct sg_table sgt;
 	struct sg_table handed_out;
+	bool resources;
 	size_t bounced;
 	bool coherent;
+	bool contiguous;
 	struct dmaheap_place *place;
 	struct dmaheap_place copy;
 	bool brackets;
@@ -106,11 +112,17 @@ struct dmaheap_chunk {
  * @heap:	where it came from; counted
  * @ops:	how its memory is given back
  * @size:	bytes, whole pages
- * @chunks:	its memory in order; never changes once the dma-buf exists
- * @nr_chunks:	how many there are
+ * @priv:	the heap's own data
+ * @region:	where the memory is from, if from a region
+ * @cpu:	how the CPU gets at the memory; settled with it
+ * @pages:	what the kernel knows of the memory; settled with it
+ * @chunks:	its memory in order; never changes once it is settled: when the dma-buf exists
+ *		or, of heaps that populate late, under @making
+ * @nr_chunks:	how many there are; 0 as long as it is not settled
  * @max_chunks:	how many @chunks has room for
- * @making:	held while mappings are made, of devices and of the kernel; taken inside the
- *		dma-buf's reservation lock
+ * @scattered:	whether it was the CPU that wanted the memory, if that is chosen late
+ * @making:	held while memory is settled and mappings are made, of devices and of the
+ *		kernel; taken inside the dma-buf's reservation lock
  * @vaddr:	kernel mapping, or NULL; under @making
  * @lock:	protects what follows; taken inside @making.  Nothing is allocated under it:
  *		jobs end under it whose fences reclaim of memory may wait for
@@ -131,9 +143,14 @@ struct dma_heap_buffer {
 	struct dma_heap *heap;
 	const struct dma_heap_buffer_ops *ops;
 	size_t size;
+	void *priv;
+	struct dma_heap_region *region;
+	enum dma_heap_cpu cpu;
+	enum dma_heap_pages pages;
 	struct dmaheap_chunk *chunks;
 	unsigned int nr_chunks;
 	unsigned int max_chunks;
+	bool scattered;
 
 	struct mutex making;
 	void *vaddr;
@@ -153,6 +170,16 @@ struct dma_heap_buffer {
 	char comm[TASK_COMM_LEN];
 };
 
+/**
+ * struct dmaheap_segment_limits - what one segment of a device's scatter list must respect
+ * @max:	bytes, whole pages
+ * @boundary:	a segment does not cross a multiple of this, plus 1
+ */
+struct dmaheap_segment_limits {
+	size_t max;
+	unsigned long boundary;
+};
+
 /* node.c: the character devices */
 int dmaheap_node_init(void);
 void dmaheap_node_exit(void);
@@ -165,15 +192,31 @@ void dmaheap_free(struct device *dev);
 int dmaheap_check_request(u64 len, u32 fd_flags, u64 heap_flags);
 
 /* buffer.c: memory of a buffer */
-size_t dmaheap_buffer_chunk(const struct dma_heap_buffer *buffer, size_t offset,
-			    phys_addr_t *phys);
+int dmaheap_settle(struct dma_heap_buffer *buffer);
+int dmaheap_settle_for_cpu(struct dma_heap_buffer *buffer);
 struct dma_heap_buffer *dmaheap_buffer_of(const struct dma_buf *dmabuf);
 int dmaheap_begin_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction dir,
 			     size_t offset, size_t len);
-void dmaheap_end_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction dir, size_t offset,
-			    size_t len);
+int dmaheap_end_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction dir, size_t offset,
+			   size_t len);
+
+/* limits.c: what devices can take */
+int dmaheap_segment_limits(struct device *dev, struct dmaheap_segment_limits *limits);
+size_t dmaheap_next_segment(const struct dma_heap_buffer *buffer, size_t offset,
+			    const struct dmaheap_segment_limits *limits, phys_addr_t *phys);
+struct iommu_domain *dmaheap_translation_of(struct device *dev);
+int dmaheap_check_reachable(const struct dma_heap_buffer *buffer, struct device *dev,
+			    const struct dmaheap_segment_limits *limits);
+int dmaheap_check_contiguous(const struct dma_heap_buffer *buffer,
+			     const struct dmaheap_mapping *mapping);
+int dmaheap_check_fit(const struct dma_heap_buffer *buffer,
+		      const struct dmaheap_mapping *mapping);
+
+/* pages.c: memory of the machine */
+struct page *dmaheap_alloc_below(phys_addr_t highest, unsigned int order, gfp_t gfp);
 
 /* mapping.c: the buffer as devices see it */
+bool dmaheap_has_pages(const struct dma_heap_buffer *buffer);
 int dmaheap_mapping_make(struct dma_heap_buffer *buffer, struct dmaheap_mapping *mapping);
 void dmaheap_mapping_unmake(struct dmaheap_mapping *mapping);
 size_t dmaheap_mapping_bounced(struct dma_heap_buffer *buffer,

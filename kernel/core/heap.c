@@ -92,8 +92,9 @@ static int heap_publish(struct dma_heap *heap)
 	int err;
 
 	guard(mutex)(&heaps_lock);
+	/* Not -EEXIST: modprobe takes that, from a module's init, for success. */
 	if (find_locked(heap->name) || find_locked(dev_name(&heap->dev)))
-		return -EEXIST;
+		return -EBUSY;
 	err = dmaheap_node_add(heap);
 	if (!err)
 		list_add_tail(&heap->link, &heaps);
@@ -120,7 +121,7 @@ static void heap_revoke(struct dma_heap *heap)
  * Return: the heap, to be given to dma_heap_remove(), or an ERR_PTR():
  * -EINVAL when the name is empty, starts with a dot, is longer than 63 bytes, or holds
  * '/', '!', a blank or anything outside printable ASCII, or when there is no allocate
- * operation; -EEXIST when a heap of that name is published; -ENOMEM; -ENOSPC when there
+ * operation; -EBUSY when a heap of that name is published; -ENOMEM; -ENOSPC when there
  * are too many heaps.  On an error nothing is published.
  */
 struct dma_heap *dmaheap_add(const struct dma_heap_export_info *exp_info, struct module *owner)
@@ -257,6 +258,9 @@ static struct dma_buf *allocate_locked(struct dma_heap *heap, size_t len, u32 fd
 	lockdep_assert_held_read(&heap->lock);
 	if (!heap->ops)
 		return ERR_PTR(-ENODEV);
+	/* If its init failed after all, the module would go whoever held it. */
+	if (heap->owner && heap->owner->state == MODULE_STATE_COMING)
+		return ERR_PTR(-EAGAIN);
 	dmabuf = heap->ops->allocate(heap, len, fd_flags, heap_flags);
 	/*
 	 * Nothing holds the heap's module yet but a removal that waits for our lock.  Of one
@@ -281,7 +285,7 @@ static struct dma_buf *allocate_locked(struct dma_heap *heap, size_t len, u32 fd
  * Context: process context, may sleep.
  * Return: a zeroed dma-buf, to be dropped by dma_buf_put(), or an ERR_PTR(): -EINVAL
  * when @len is 0 or cannot be rounded up, or a flag is unknown; -ENODEV when the heap
- * was removed or its module is being unloaded; -EINTR when a fatal signal came; -ENFILE
+ * was removed or its module is being unloaded; -EAGAIN when that is still being loaded; -EINTR when a fatal signal came; -ENFILE
  * when the system has too many open files; -ENOMEM.
  */
 struct dma_buf *dma_heap_buffer_alloc(struct dma_heap *heap, size_t len, u32 fd_flags,

@@ -7,95 +7,24 @@
  * making and unmaking the mapping.
  */
 #include <linux/dma-buf.h>
+#include <linux/dma-direct.h>
 #include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
 #include <linux/iommu.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 
-#include "../compat/bounce.h"
 #include "core.h"
 
-/* What one segment of a device's scatter list must respect. */
-struct segment_limits {
-	size_t max;		/* bytes, whole pages */
-	unsigned long boundary; /* a segment does not cross a multiple of this, plus 1 */
-};
-
-static int segment_limits_of(struct device *dev, struct segment_limits *limits)
+/* dmaheap_has_pages - also memory that the kernel does not count may have a struct page each */
+bool dmaheap_has_pages(const struct dma_heap_buffer *buffer)
 {
-	limits->max = min_t(size_t, dma_get_max_seg_size(dev), dma_max_mapping_size(dev));
-	limits->max = min_t(size_t, limits->max, UINT_MAX) & PAGE_MASK;
-	limits->boundary = dma_get_seg_boundary(dev);
-	/* Importers walk the list by pages: no segment may be smaller. */
-	if (!limits->max || limits->boundary < PAGE_SIZE - 1)
-		return -EINVAL;
-	return 0;
-}
-
-/* The next segment of a buffer: from offset, as long as chunk and limits allow. */
-static size_t next_segment(const struct dma_heap_buffer *buffer, size_t offset,
-			   const struct segment_limits *limits, phys_addr_t *phys)
-{
-	size_t len = min(dmaheap_buffer_chunk(buffer, offset, phys), limits->max);
-	unsigned long room = limits->boundary - (*phys & limits->boundary);
-
-	/* room + 1 bytes are left, which may be more than can be counted. */
-	return min(len - 1, room) + 1;
-}
-
-/* The IOMMU's view of the device, or NULL if the device uses physical addresses. */
-static struct iommu_domain *translation_of(struct device *dev)
-{
-	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
-
-	return domain && domain->type != IOMMU_DOMAIN_IDENTITY ? domain : NULL;
-}
-
-/* Whether something stands between the device's addresses and physical ones. */
-static bool is_translated(struct device *dev)
-{
-	return get_dma_ops(dev) || translation_of(dev);
-}
-
-/*
- * Can a device get at memory, by itself or by bouncing?  The DMA layer answers a "no"
- * with a warning and a backtrace, which no user should be able to cause.
- */
-static bool is_reachable(struct device *dev, phys_addr_t phys, size_t len)
-{
-	if (compat_can_bounce(dev))
-		return true;
-	if (compat_must_bounce(dev))
-		return false;
-	return dma_capable(dev, phys_to_dma(dev, phys), len, true);
-}
-
-static int check_reachable(struct dma_heap_buffer *buffer, struct device *dev,
-			   const struct segment_limits *limits)
-{
-	phys_addr_t phys;
-	size_t offset, len;
-
-	if (!dev->dma_mask)
-		return -EIO;
-	if (!dma_addressing_limited(dev) || is_translated(dev))
-		return 0;
-	for (offset = 0; offset < buffer->size; offset += len) {
-		len = next_segment(buffer, offset, limits, &phys);
-		if (!is_reachable(dev, phys, len)) {
-			dev_warn_ratelimited(
-				dev,
-				"dmaheap: a buffer of heap %s lies beyond the device's DMA mask of %d bits, and nothing can bounce it\n",
-				dma_heap_get_name(buffer->heap), fls64(dma_get_mask(dev)));
-			return -EIO;
-		}
-	}
-	return 0;
+	return buffer->pages != DMA_HEAP_PAGES_NONE ||
+	       pfn_valid(PHYS_PFN(buffer->chunks[0].phys));
 }
 
 static int fill_sg_table(struct dma_heap_buffer *buffer, struct sg_table *sgt,
-			 const struct segment_limits *limits)
+			 const struct dmaheap_segment_limits *limits)
 {
 	unsigned int nents = 0;
 	struct scatterlist *sg;
@@ -104,14 +33,17 @@ static int fill_sg_table(struct dma_heap_buffer *buffer, struct sg_table *sgt,
 	int err;
 
 	for (offset = 0; offset < buffer->size; offset += len, nents++)
-		len = next_segment(buffer, offset, limits, &phys);
+		len = dmaheap_next_segment(buffer, offset, limits, &phys);
 	err = sg_alloc_table(sgt, nents, GFP_KERNEL);
 	if (err)
 		return err;
 	for (offset = 0, sg = sgt->sgl; offset < buffer->size;
 	     offset += len, sg = sg_next(sg)) {
-		len = next_segment(buffer, offset, limits, &phys);
-		sg_set_page(sg, pfn_to_page(PHYS_PFN(phys)), len, 0);
+		len = dmaheap_next_segment(buffer, offset, limits, &phys);
+		if (dmaheap_has_pages(buffer))
+			sg_set_page(sg, pfn_to_page(PHYS_PFN(phys)), len, 0);
+		else
+			sg_set_page(sg, NULL, len, 0);
 	}
 	return 0;
 }
@@ -146,7 +78,7 @@ static int make_handed_out(struct dmaheap_mapping *mapping)
 /* Does an address of the device lead elsewhere than to the memory itself? */
 static bool is_elsewhere(struct device *dev, dma_addr_t addr, phys_addr_t phys)
 {
-	struct iommu_domain *domain = translation_of(dev);
+	struct iommu_domain *domain = dmaheap_translation_of(dev);
 
 	if (domain)
 		return iommu_iova_to_phys(domain, addr) != phys;
@@ -174,7 +106,7 @@ size_t dmaheap_mapping_bounced(struct dma_heap_buffer *buffer,
 		size_t segment_end = start + sg_dma_len(sg);
 
 		while (offset < min(segment_end, end)) {
-			piece = min(dmaheap_buffer_chunk(buffer, offset, &phys),
+			piece = min(dma_heap_buffer_chunk(buffer, offset, &phys),
 				    min(segment_end, end) - offset);
 			if (is_elsewhere(mapping->dev, sg_dma_address(sg) + (offset - start),
 					 phys))
@@ -186,12 +118,60 @@ size_t dmaheap_mapping_bounced(struct dma_heap_buffer *buffer,
 	return bounced;
 }
 
+/* ---- memory without pages, which the DMA API maps piece by piece ---- */
+
+static void unmap_resources(struct dmaheap_mapping *mapping, struct scatterlist *end)
+{
+	struct scatterlist *sg;
+
+	for (sg = mapping->sgt.sgl; sg != end; sg = sg_next(sg))
+		dma_unmap_resource(mapping->dev, sg_dma_address(sg), sg_dma_len(sg),
+				   DMA_BIDIRECTIONAL, DMA_ATTR_SKIP_CPU_SYNC);
+}
+
+static int map_resources(struct dma_heap_buffer *buffer, struct dmaheap_mapping *mapping)
+{
+	struct scatterlist *sg;
+	size_t offset = 0;
+	phys_addr_t phys;
+	unsigned int i;
+
+	for_each_sgtable_sg(&mapping->sgt, sg, i) {
+		dma_heap_buffer_chunk(buffer, offset, &phys);
+		sg_dma_address(sg) =
+			dma_map_resource(mapping->dev, phys, sg->length, DMA_BIDIRECTIONAL,
+					 DMA_ATTR_SKIP_CPU_SYNC);
+		if (dma_mapping_error(mapping->dev, sg_dma_address(sg))) {
+			unmap_resources(mapping, sg);
+			return -EIO;
+		}
+		sg_dma_len(sg) = sg->length;
+		offset += sg->length;
+	}
+	mapping->sgt.nents = mapping->sgt.orig_nents;
+	return 0;
+}
+
+/* ---- any memory ---- */
+
+static int map(struct dma_heap_buffer *buffer, struct dmaheap_mapping *mapping)
+{
+	mapping->resources = !dmaheap_has_pages(buffer);
+	if (mapping->resources)
+		return map_resources(buffer, mapping);
+	return dma_map_sgtable(mapping->dev, &mapping->sgt, DMA_BIDIRECTIONAL,
+			       DMA_ATTR_SKIP_CPU_SYNC);
+}
+
 void dmaheap_mapping_unmake(struct dmaheap_mapping *mapping)
 {
 	if (!mapping->sgt.sgl)
 		return;
-	dma_unmap_sgtable(mapping->dev, &mapping->sgt, DMA_BIDIRECTIONAL,
-			  DMA_ATTR_SKIP_CPU_SYNC);
+	if (mapping->resources)
+		unmap_resources(mapping, NULL);
+	else
+		dma_unmap_sgtable(mapping->dev, &mapping->sgt, DMA_BIDIRECTIONAL,
+				  DMA_ATTR_SKIP_CPU_SYNC);
 	if (IS_ENABLED(CONFIG_DMABUF_DEBUG))
 		sg_free_table(&mapping->handed_out);
 	sg_free_table(&mapping->sgt); /* leaves sgl NULL: not mapped */
@@ -199,19 +179,18 @@ void dmaheap_mapping_unmake(struct dmaheap_mapping *mapping)
 
 int dmaheap_mapping_make(struct dma_heap_buffer *buffer, struct dmaheap_mapping *mapping)
 {
-	struct segment_limits limits;
+	struct dmaheap_segment_limits limits;
 	int err;
 
 	lockdep_assert_held(&buffer->making);
-	err = segment_limits_of(mapping->dev, &limits);
+	err = dmaheap_segment_limits(mapping->dev, &limits);
 	if (!err)
-		err = check_reachable(buffer, mapping->dev, &limits);
+		err = dmaheap_check_reachable(buffer, mapping->dev, &limits);
 	if (!err)
 		err = fill_sg_table(buffer, &mapping->sgt, &limits);
 	if (err)
 		return err;
-	err = dma_map_sgtable(mapping->dev, &mapping->sgt, DMA_BIDIRECTIONAL,
-			      DMA_ATTR_SKIP_CPU_SYNC);
+	err = map(buffer, mapping);
 	if (err) {
 		sg_free_table(&mapping->sgt);
 		return err;
@@ -239,12 +218,18 @@ static void publish(struct dma_heap_buffer *buffer, struct dmaheap_mapping *mapp
 /* All that a device's accesses need. */
 static int make_accessible(struct dma_heap_buffer *buffer, struct dmaheap_mapping *mapping)
 {
-	int err = dmaheap_mapping_make(buffer, mapping);
+	int err = dmaheap_settle(buffer);
 
+	if (!err)
+		err = dmaheap_check_contiguous(buffer, mapping);
+	if (!err)
+		err = dmaheap_mapping_make(buffer, mapping);
 	if (err)
 		return err;
 	mapping->coherent = dev_is_dma_coherent(mapping->dev);
-	mapping->bounced = dmaheap_mapping_bounced(buffer, mapping, 0, buffer->size);
+	mapping->bounced = 0;
+	if (buffer->cpu == DMA_HEAP_CPU_CACHED) /* nothing else is */
+		mapping->bounced = dmaheap_mapping_bounced(buffer, mapping, 0, buffer->size);
 	if (!mapping->bounced && !mapping->coherent)
 		err = dmaheap_cache_prepare(buffer);
 	if (err)
@@ -258,10 +243,21 @@ int dmaheap_attach(struct dma_buf *dmabuf, struct dma_buf_attachment *attachment
 {
 	struct dma_heap_buffer *buffer = dmabuf->priv;
 	struct dmaheap_mapping *mapping = kzalloc(sizeof(*mapping), GFP_KERNEL);
+	int err = 0;
 
 	if (!mapping)
 		return -ENOMEM;
 	mapping->dev = attachment->dev;
+	if (buffer->ops->attach)
+		err = buffer->ops->attach(buffer, mapping->dev);
+	/* Held on, so that the memory is not settled without a look at this device. */
+	guard(mutex)(&buffer->making);
+	if (!err)
+		err = dmaheap_check_fit(buffer, mapping);
+	if (err) {
+		kfree(mapping);
+		return err;
+	}
 	attachment->priv = mapping;
 	guard(mutex)(&buffer->lock);
 	list_add_tail(&mapping->link, &buffer->mappings);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The buffer as processes see it: its pages, counted, so that a process can also hand
- * them to the kernel again (O_DIRECT and the like).
+ * them to the kernel again (O_DIRECT and the like); or page frames that nobody counts.
  */
 #include <linux/dma-buf.h>
 #include <linux/mm.h>
@@ -16,7 +16,7 @@ static unsigned long gather_pages(const struct dma_heap_buffer *buffer, size_t o
 				  unsigned long max, struct page **pages)
 {
 	phys_addr_t phys;
-	size_t len = dmaheap_buffer_chunk(buffer, offset, &phys);
+	size_t len = dma_heap_buffer_chunk(buffer, offset, &phys);
 	unsigned long i, nr = min3(len >> PAGE_SHIFT, max, (unsigned long)BATCH);
 
 	for (i = 0; i < nr; i++)
@@ -24,7 +24,7 @@ static unsigned long gather_pages(const struct dma_heap_buffer *buffer, size_t o
 	return nr;
 }
 
-static int insert_range(struct vm_area_struct *vma, unsigned long addr, unsigned long end)
+static int insert_pages(struct vm_area_struct *vma, unsigned long addr, unsigned long end)
 {
 	const struct dma_heap_buffer *buffer = vma->vm_private_data;
 	size_t base = vma->vm_pgoff << PAGE_SHIFT;
@@ -46,6 +46,33 @@ static int insert_range(struct vm_area_struct *vma, unsigned long addr, unsigned
 	return 0;
 }
 
+static int insert_frames(struct vm_area_struct *vma, unsigned long addr, unsigned long end)
+{
+	const struct dma_heap_buffer *buffer = vma->vm_private_data;
+	size_t base = vma->vm_pgoff << PAGE_SHIFT;
+
+	while (addr < end) {
+		phys_addr_t phys;
+		size_t len =
+			dma_heap_buffer_chunk(buffer, base + (addr - vma->vm_start), &phys);
+
+		for (; len && addr < end; len -= PAGE_SIZE) {
+			vm_fault_t fault = vmf_insert_pfn(vma, addr, PHYS_PFN(phys));
+
+			if (fault != VM_FAULT_NOPAGE)
+				return fault & VM_FAULT_OOM ? -ENOMEM : -EINVAL;
+			addr += PAGE_SIZE;
+			phys += PAGE_SIZE;
+		}
+	}
+	return 0;
+}
+
+static bool is_counted(const struct dma_heap_buffer *buffer)
+{
+	return buffer->pages == DMA_HEAP_PAGES_COUNTED;
+}
+
 /*
  * One fault enters all pages that the same page table holds: a fault costs more than
  * entering a page, and who touches one page of a frame touches its neighbours.
@@ -55,10 +82,12 @@ static vm_fault_t mmap_fault(struct vm_fault *vmf)
 	struct vm_area_struct *vma = vmf->vma;
 	unsigned long table = ALIGN_DOWN(vmf->address, PMD_SIZE);
 	unsigned long last = min(vma->vm_end - 1, table + PMD_SIZE - 1);
+	unsigned long first = max(vma->vm_start, table);
 	int err;
 
 	dmaheap_check_fault(vma->vm_private_data, vmf);
-	err = insert_range(vma, max(vma->vm_start, table), last + 1);
+	err = is_counted(vma->vm_private_data) ? insert_pages(vma, first, last + 1) :
+						 insert_frames(vma, first, last + 1);
 	/* -EFAULT: the page table was taken away meanwhile; the access faults again. */
 	return err && err != -EFAULT ? vmf_error(err) : VM_FAULT_NOPAGE;
 }
@@ -70,12 +99,19 @@ static const struct vm_operations_struct mmap_vm_ops = {
 /* The dma-buf layer has checked that the range is within the buffer. */
 int dmaheap_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 {
+	struct dma_heap_buffer *buffer = dmabuf->priv;
+	int err;
+
 	/* A private mapping would be a copy, which nobody shares. */
 	if (!(vma->vm_flags & VM_MAYSHARE))
 		return -EINVAL;
-	vm_flags_set(vma, VM_MIXEDMAP | VM_DONTEXPAND | VM_DONTDUMP);
-	vma->vm_page_prot = dmaheap_cpu_prot(dmabuf->priv, vma->vm_page_prot);
+	err = dmaheap_settle_for_cpu(buffer);
+	if (err)
+		return err;
+	vm_flags_set(vma, (is_counted(buffer) ? VM_MIXEDMAP : VM_PFNMAP) | VM_DONTEXPAND |
+				  VM_DONTDUMP);
+	vma->vm_page_prot = dmaheap_cpu_prot(buffer, vma->vm_page_prot);
 	vma->vm_ops = &mmap_vm_ops;
-	vma->vm_private_data = dmabuf->priv;
+	vma->vm_private_data = buffer;
 	return 0;
 }

@@ -86,8 +86,7 @@ static int sync_range(struct dma_buf *dmabuf, const struct dma_heap_sync_data *d
 		return -EINVAL;
 	if (!(data->flags & DMA_BUF_SYNC_END))
 		return dmaheap_begin_cpu_access(dmabuf, dir, data->offset, data->len);
-	dmaheap_end_cpu_access(dmabuf, dir, data->offset, data->len);
-	return 0;
+	return dmaheap_end_cpu_access(dmabuf, dir, data->offset, data->len);
 }
 
 static long ioctl_sync(struct dma_heap *heap, void *arg, void __user *user, size_t size)

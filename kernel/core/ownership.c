@@ -190,6 +190,11 @@ void dmaheap_ownership_init(struct dmaheap_ownership *ownership)
 	*ownership = (struct dmaheap_ownership){ .cpu_dirty = true };
 }
 
+void dmaheap_ownership_cleaned(struct dmaheap_ownership *ownership)
+{
+	ownership->cpu_dirty = false;
+}
+
 void dmaheap_ownership_add_copy(struct dmaheap_ownership *ownership,
 				struct dmaheap_place *copy)
 {

@@ -119,6 +119,9 @@ struct dmaheap_work {
 /* A buffer that the CPU has just zeroed. */
 void dmaheap_ownership_init(struct dmaheap_ownership *ownership);
 
+/* No line of it is in the caches any more, but perhaps clean ones. */
+void dmaheap_ownership_cleaned(struct dmaheap_ownership *ownership);
+
 /* A copy comes, old as it is, and goes, with all accesses that are open there. */
 void dmaheap_ownership_add_copy(struct dmaheap_ownership *ownership,
 				struct dmaheap_place *copy);

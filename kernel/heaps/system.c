@@ -1,106 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The heap "system": pages from the whole of memory, in chunks as large as it has.
+ * The heap "system": pages from the whole of memory, in chunks as large as it has; and
+ * "system-uncached": the same, past the CPU's caches.
  */
 #define pr_fmt(fmt) "dmaheap_system: " fmt
 
 #include <linux/dma-heap-buffer.h>
 #include <linux/err.h>
-#include <linux/gfp.h>
 #include <linux/mm.h>
-#include <linux/sched/signal.h>
+#include <linux/pfn.h>
 #include <linux/sizes.h>
-#include <linux/swap.h>
-#include <linux/vmstat.h>
+#include <linux/slab.h>
 
-/*
- * Sizes of chunks, largest first.  They are what IOMMUs and page tables hold in one
- * entry: 2 MiB on arm64 and x86 with pages of 4 KiB, 1 MiB and 64 KiB on arm; a single
- * page is always the last resort.  Sizes in bytes: an order means something else where
- * a page is 16 or 64 KiB.
- */
-static const size_t chunk_sizes[] = { SZ_2M, SZ_1M, SZ_64K, PAGE_SIZE };
-
-/*
- * Single pages are reclaimed for, but nobody is killed for them; a chunk is taken only
- * if it is there.  All fail silently: the caller is told.
- */
-static gfp_t gfp_of(size_t size)
-{
-	gfp_t gfp = GFP_HIGHUSER | __GFP_ZERO | __GFP_COMP | __GFP_NOWARN;
-
-	if (size > PAGE_SIZE)
-		return (gfp & ~__GFP_RECLAIM) | __GFP_NORETRY;
-	return gfp | __GFP_RETRY_MAYFAIL;
-}
-
-/* The largest chunk there is that is not larger than *@size, which it then sets. */
-static struct page *alloc_chunk(size_t missing, size_t *size)
-{
-	struct page *page;
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(chunk_sizes); i++) {
-		if (chunk_sizes[i] > min(missing, *size) || chunk_sizes[i] < PAGE_SIZE)
-			continue;
-		page = alloc_pages(gfp_of(chunk_sizes[i]), get_order(chunk_sizes[i]));
-		if (page) {
-			*size = chunk_sizes[i];
-			return page;
-		}
-	}
-	return NULL;
-}
-
-/*
- * Is a request refused before it hurts?  A buffer cannot be swapped out: one that is
- * too large for memory first pushes everybody else's pages out and then, as the next
- * to ask for memory may not fail, makes the kernel kill somebody.
- */
-static bool is_too_large(size_t len)
-{
-	size_t pages = len >> PAGE_SHIFT;
-
-	if (pages > totalram_pages() / 2)
-		return true;
-	/* Where plenty is free, what could be freed besides is not worth the counting. */
-	if (pages + totalram_pages() / 32 < global_zone_page_state(NR_FREE_PAGES))
-		return false;
-	return pages > si_mem_available() + get_nr_swap_pages();
-}
+#include "../compat/linear_map.h"
 
 static int system_populate(struct dma_heap_buffer *buffer)
 {
-	/* What memory had none of it is not asked for again. */
-	size_t missing, size = chunk_sizes[0];
-	int err = 0;
-
-	if (is_too_large(dma_heap_buffer_missing(buffer)))
-		return -ENOMEM;
-	while (!err && (missing = dma_heap_buffer_missing(buffer))) {
-		struct page *page;
-
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		page = alloc_chunk(missing, &size);
-		if (!page)
-			return -ENOMEM;
-		err = dma_heap_buffer_add(buffer, PFN_PHYS(page_to_pfn(page)), size);
-		if (err)
-			__free_pages(page, get_order(size));
-		cond_resched();
-	}
-	return err;
-}
-
-static void system_free(struct dma_heap_buffer *buffer, phys_addr_t phys, size_t len)
-{
-	__free_pages(pfn_to_page(PHYS_PFN(phys)), get_order(len));
+	return dma_heap_buffer_add_pages(buffer, PHYS_ADDR_MAX, SIZE_MAX);
 }
 
 static const struct dma_heap_buffer_ops system_buffer_ops = {
 	.populate = system_populate,
-	.free = system_free,
+	.free = dma_heap_free_pages,
 };
 
 static struct dma_buf *system_allocate(struct dma_heap *heap, unsigned long len, u32 fd_flags,
@@ -113,25 +34,130 @@ static const struct dma_heap_ops system_ops = {
 	.allocate = system_allocate,
 };
 
-static struct dma_heap *system_heap;
+/* ---- uncached ---- */
+
+/*
+ * Where mappings of two types may not exist (x86), the kernel's own is changed with the
+ * buffer's.  Each change flushes caches and TLBs of all CPUs, so it is made for many pages at a
+ * time.  The array that this takes is kept: giving pages back must not fail for want of it.
+ */
+#define BATCH 8192
+
+static size_t gather(const struct dma_heap_buffer *buffer, size_t *offset, size_t size,
+		     struct page **pages)
+{
+	size_t nr = 0;
+
+	while (*offset < size && nr < BATCH) {
+		phys_addr_t phys;
+		size_t len = dma_heap_buffer_chunk(buffer, *offset, &phys), i;
+
+		for (i = 0; i < len >> PAGE_SHIFT && nr < BATCH; i++)
+			pages[nr++] = pfn_to_page(PHYS_PFN(phys) + i);
+		*offset += i << PAGE_SHIFT;
+	}
+	return nr;
+}
+
+static int change_linear_map(struct dma_heap_buffer *buffer, struct page **pages, size_t size,
+			     int (*change)(struct page **pages, int nr))
+{
+	size_t offset = 0, nr;
+	int err = 0;
+
+	while (!err && (nr = gather(buffer, &offset, size, pages))) {
+		err = change(pages, nr);
+		cond_resched();
+	}
+	return err;
+}
+
+static int uncached_populate(struct dma_heap_buffer *buffer)
+{
+	size_t size = dma_heap_buffer_missing(buffer);
+	struct page **pages;
+	int err = system_populate(buffer);
+
+	if (err || !compat_linear_map_matters())
+		return err;
+	pages = kvmalloc_array(min_t(size_t, size >> PAGE_SHIFT, BATCH), sizeof(*pages),
+			       GFP_KERNEL);
+	if (!pages)
+		return -ENOMEM;
+	dma_heap_buffer_set_priv(buffer, pages);
+	return change_linear_map(buffer, pages, size, compat_set_linear_wc) ? -ENOMEM : 0;
+}
+
+/* Also of what was changed only in part. */
+static void uncached_release(struct dma_heap_buffer *buffer)
+{
+	struct page **pages = dma_heap_buffer_get_priv(buffer);
+	size_t size = dma_heap_buffer_size(buffer);
+	int err;
+
+	if (!pages)
+		return;
+	err = change_linear_map(buffer, pages, size, compat_set_linear_wb);
+	kvfree(pages);
+	dma_heap_buffer_set_priv(buffer, ERR_PTR(err));
+	if (err)
+		pr_err("the kernel's mapping of %zu KiB stays write-combined (%pe): these pages are lost\n",
+		       size / SZ_1K, ERR_PTR(err));
+}
+
+static void uncached_free(struct dma_heap_buffer *buffer, phys_addr_t phys, size_t len)
+{
+	if (!IS_ERR(dma_heap_buffer_get_priv(buffer)))
+		dma_heap_free_pages(buffer, phys, len);
+}
+
+static const struct dma_heap_buffer_ops uncached_buffer_ops = {
+	.populate = uncached_populate,
+	.release = uncached_release,
+	.free = uncached_free,
+	.cpu = DMA_HEAP_CPU_WRITE_COMBINED,
+};
+
+static struct dma_buf *uncached_allocate(struct dma_heap *heap, unsigned long len,
+					 u32 fd_flags, u64 heap_flags)
+{
+	return dma_heap_buffer_export(heap, &uncached_buffer_ops, len, fd_flags);
+}
+
+static const struct dma_heap_ops uncached_ops = {
+	.allocate = uncached_allocate,
+};
+
+/* ---- both ---- */
+
+static struct dma_heap *heaps[2];
 
 static int __init system_init(void)
 {
-	const struct dma_heap_export_info info = {
-		.name = "system",
-		.ops = &system_ops,
+	static const struct dma_heap_export_info infos[] = {
+		{ .name = "system", .ops = &system_ops },
+		{ .name = "system-uncached", .ops = &uncached_ops },
 	};
+	int i;
 
-	system_heap = dma_heap_add(&info);
-	return PTR_ERR_OR_ZERO(system_heap);
+	for (i = 0; i < ARRAY_SIZE(infos); i++) {
+		heaps[i] = dma_heap_add(&infos[i]);
+		if (!IS_ERR(heaps[i]))
+			continue;
+		if (i)
+			dma_heap_remove(heaps[0]);
+		return PTR_ERR(heaps[i]);
+	}
+	return 0;
 }
 module_init(system_init);
 
 static void __exit system_exit(void)
 {
-	dma_heap_remove(system_heap);
+	dma_heap_remove(heaps[1]);
+	dma_heap_remove(heaps[0]);
 }
 module_exit(system_exit);
 
-MODULE_DESCRIPTION("DMA-BUF heap of scattered system memory");
+MODULE_DESCRIPTION("DMA-BUF heaps of scattered system memory, cached and uncached");
 MODULE_LICENSE("GPL");

@@ -8,11 +8,12 @@
 #include <linux/dma-buf.h>
 #include <linux/dma-direct.h>
 #include <linux/dma-fence.h>
-#include <linux/dma-heap.h>
+#include <linux/dma-heap-buffer.h>
 #include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
 #include <linux/fs.h>
 #include <linux/highmem.h>
+#include <linux/io.h>
 #include <linux/iommu.h>
 #include <linux/iosys-map.h>
 #include <linux/miscdevice.h>
@@ -23,6 +24,7 @@
 #include <linux/xarray.h>
 
 #include "devices.h"
+#include "linear_map.h"
 #include "test.h"
 #include "witness.h"
 
@@ -149,13 +151,20 @@ static void describe_table(struct device *dev, struct sg_table *sgt,
 	data->first = sg_dma_address(sgt->sgl);
 	data->table = (uintptr_t)sgt;
 	data->longest = 0;
+	data->shortest = U32_MAX;
 	data->crossings = 0;
+	data->last = 0;
+	data->alignment = 0;
 	for_each_sgtable_dma_sg(sgt, sg, i) {
 		u64 first = sg_dma_address(sg), last = first + sg_dma_len(sg) - 1;
 
 		data->longest = max(data->longest, sg_dma_len(sg));
+		data->shortest = min(data->shortest, sg_dma_len(sg));
+		data->last = max(data->last, last);
+		data->alignment |= first;
 		data->crossings += (first & ~boundary) != (last & ~boundary);
 	}
+	data->alignment &= -data->alignment;
 }
 
 static long test_map(struct importer *importer, void *arg)
@@ -203,6 +212,23 @@ static long test_end(struct importer *importer, void *arg)
 	return test_job(importer, arg, dma_heap_end_device_access);
 }
 
+static long test_require_contiguous(struct importer *importer, void *arg)
+{
+	struct attached *attached = xa_load(&importer->attached, *(u32 *)arg);
+
+	return attached ? dma_heap_require_contiguous(attached->attachment) : -ENOENT;
+}
+
+static long test_name(struct importer *importer, void *arg)
+{
+	struct dmaheap_test_name *data = arg;
+
+	if (!importer->dev)
+		return -ENODEV;
+	strscpy(data->name, dev_name(importer->dev), sizeof(data->name));
+	return 0;
+}
+
 static bool is_mapped(const struct attached *attached)
 {
 	return attached->maps[DMA_BIDIRECTIONAL] || attached->maps[DMA_TO_DEVICE] ||
@@ -235,16 +261,30 @@ static phys_addr_t device_to_phys(struct device *dev, dma_addr_t addr)
 	return dma_to_phys(dev, addr);
 }
 
+static void touch(void *vaddr, void *bytes, size_t len, bool write)
+{
+	memcpy(write ? vaddr : bytes, write ? bytes : vaddr, len);
+}
+
 static void touch_coherent(struct page *page, size_t offset, void *bytes, size_t len,
 			   bool write)
 {
 	void *vaddr = kmap_local_page(page);
 
-	if (write)
-		memcpy(vaddr + offset, bytes, len);
-	else
-		memcpy(bytes, vaddr + offset, len);
+	touch(vaddr + offset, bytes, len, write);
 	kunmap_local(vaddr);
+}
+
+/* What the kernel does not map. */
+static int touch_unmapped(phys_addr_t phys, void *bytes, size_t len, bool write)
+{
+	void *vaddr = memremap(phys, len, MEMREMAP_WC);
+
+	if (!vaddr)
+		return -ENOMEM;
+	touch(vaddr, bytes, len, write);
+	memunmap(vaddr);
+	return 0;
 }
 
 /* A device that does not snoop reads memory, not the caches: so do we in its place. */
@@ -254,6 +294,8 @@ static int touch_page(struct device *dev, phys_addr_t phys, void *bytes, size_t 
 	struct page *page = pfn_to_page(PHYS_PFN(phys));
 	void *vaddr;
 
+	if (!page_is_ram(PHYS_PFN(phys)))
+		return touch_unmapped(phys, bytes, len, write);
 	if (dev_is_dma_coherent(dev)) {
 		touch_coherent(page, offset_in_page(phys), bytes, len, write);
 		return 0;
@@ -263,10 +305,7 @@ static int touch_page(struct device *dev, phys_addr_t phys, void *bytes, size_t 
 	vaddr = vmap(&page, 1, VM_MAP, pgprot_writecombine(PAGE_KERNEL));
 	if (!vaddr)
 		return -ENOMEM;
-	if (write)
-		memcpy(vaddr + offset_in_page(phys), bytes, len);
-	else
-		memcpy(bytes, vaddr + offset_in_page(phys), len);
+	touch(vaddr + offset_in_page(phys), bytes, len, write);
 	vunmap(vaddr);
 	return 0;
 }
@@ -441,6 +480,11 @@ static long test_evict(struct importer *importer, void *arg)
 	return 0;
 }
 
+static long test_uncached(struct importer *importer, void *arg)
+{
+	return linear_map_uncached(arg);
+}
+
 /* ---- clients of heaps ---- */
 
 static long test_hold(struct importer *importer, void *arg)
@@ -556,6 +600,9 @@ static const struct test_ioctl {
 	{ DMAHEAP_TEST_WITNESS, test_witness },
 	{ DMAHEAP_TEST_SHADOW, test_shadow },
 	{ DMAHEAP_TEST_EVICT, test_evict },
+	{ DMAHEAP_TEST_REQUIRE_CONTIGUOUS, test_require_contiguous },
+	{ DMAHEAP_TEST_NAME, test_name },
+	{ DMAHEAP_TEST_UNCACHED, test_uncached },
 	/* clang-format on */
 };
 
@@ -572,6 +619,7 @@ static long call_ioctl(struct importer *importer, const struct test_ioctl *ioctl
 		struct dmaheap_test_vmap vmap;
 		struct dmaheap_test_job job;
 		struct dmaheap_test_witness witness;
+		struct dmaheap_test_name name;
 		u64 seed;
 	} data;
 	long err;

@@ -54,7 +54,9 @@ struct dmaheap_test_map {
 	__u64 first;	 /* out: DMA address of the first segment */
 	__u64 table;	 /* out: tells one scatter list from another */
 	__u32 crossings; /* out: segments that cross the device's boundary */
-	__u32 pad;
+	__u32 shortest;	 /* out: bytes of the shortest segment */
+	__u64 alignment; /* out: what all segments are aligned to, a power of two */
+	__u64 last;	 /* out: the highest DMA address of a byte */
 };
 #define DMAHEAP_TEST_MAP _IOWR('T', 0x03, struct dmaheap_test_map)
 #define DMAHEAP_TEST_UNMAP _IOWR('T', 0x04, struct dmaheap_test_map)
@@ -137,5 +139,20 @@ struct dmaheap_test_witness {
  * seed says.
  */
 #define DMAHEAP_TEST_EVICT _IOW('T', 0x0f, __u64)
+
+/* Says of an attachment that the device cannot scatter, by dma_heap_require_contiguous(). */
+#define DMAHEAP_TEST_REQUIRE_CONTIGUOUS _IOW('T', 0x11, __u32)
+
+/* What the file's device is called.  ENODEV: it has none. */
+struct dmaheap_test_name {
+	char name[64];
+};
+#define DMAHEAP_TEST_NAME _IOR('T', 0x12, struct dmaheap_test_name)
+
+/*
+ * How much of memory the kernel's own mapping does not have cached, in bytes.  EOPNOTSUPP: on
+ * this architecture that does not change.
+ */
+#define DMAHEAP_TEST_UNCACHED _IOR('T', 0x13, __u64)
 
 #endif /* _DMAHEAP_TEST_H */

@@ -126,6 +126,10 @@ static int shadow_add_page(struct shadow *shadow, unsigned long i, void *vaddr)
 
 	if (!copy)
 		return -ENOMEM;
+	if (!page_is_ram(page_to_pfn(page))) { /* nor is it in any cache */
+		kvfree(copy);
+		return -EOPNOTSUPP;
+	}
 	copy->cached = page_address(page);
 	memset(copy->memory, OLD, PAGE_SIZE);
 	memset(copy->clean, OLD, PAGE_SIZE);

@@ -144,9 +144,9 @@ static void duplicate(void)
 
 	must(publish(driver, "twice"));
 	nodes = count_nodes();
-	check_errno(publish(driver, "twice"), EEXIST);
-	check_errno(publish(driver, heap_name()), EEXIST);
-	check_errno(publish(driver, "system"), EEXIST);
+	check_errno(publish(driver, "twice"), EBUSY);
+	check_errno(publish(driver, heap_name()), EBUSY);
+	check_errno(publish(driver, "system"), EBUSY);
 	check_equal(count_nodes(), nodes);
 	must(unpublish(driver, "twice"));
 	check_equal(count_nodes(), nodes - 1);
@@ -325,7 +325,7 @@ static const struct test tests[] = {
 	TEST(whole_name, "only the whole name finds"),
 	TEST(allocates, "a driver allocates a zeroed buffer, and drops it"),
 	TEST(refuses, "a driver is refused what the ioctl refuses"),
-	TEST(duplicate, "a name that is taken is EEXIST and publishes nothing"),
+	TEST(duplicate, "a name that is taken is EBUSY and publishes nothing"),
 	TEST(bad_names, "names that cannot be a node are EINVAL and publish nothing"),
 	TEST(good_names, "names of boards and regions make nodes, 0660"),
 	TEST(removed, "a removed heap is ENODEV to open fds and references"),

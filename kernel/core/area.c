@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Regions that are areas of the contiguous memory allocator. */
+#include <linux/highmem.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "../compat/cma.h"
+#include "core.h"
+#include "region.h"
+
+struct area {
+	struct dma_heap_region region;
+	struct compat_cma cma;
+};
+
+static struct compat_cma *cma_of(struct dma_heap_region *region)
+{
+	return &container_of(region, struct area, region)->cma;
+}
+
+static void zero_pages(struct page *page, size_t len)
+{
+	for (; len; len -= PAGE_SIZE) {
+		clear_highpage(page++);
+		cond_resched();
+	}
+}
+
+/* Aligned to the size or to the largest that the kernel was built for: as large pages need it. */
+static unsigned int alignment_of(size_t len, size_t align)
+{
+	unsigned int order = get_order(len);
+
+#ifdef CONFIG_CMA_ALIGNMENT
+	order = min_t(unsigned int, order, CONFIG_CMA_ALIGNMENT);
+#endif
+	return max_t(unsigned int, order, get_order(align));
+}
+
+static int area_alloc(struct dma_heap_region *region, size_t len, size_t align,
+		      phys_addr_t *phys)
+{
+	struct compat_cma *cma = cma_of(region);
+	struct page *page;
+
+	/* To move others' pages away takes time. */
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	page = compat_cma_alloc(cma, len, alignment_of(len, align));
+	if (!page)
+		return fatal_signal_pending(current) ? -EINTR : -ENOMEM;
+	*phys = page_to_phys(page);
+	/* Where the alignment cannot be asked for: that of the size is all there is. */
+	if (!IS_ALIGNED(*phys, align)) {
+		compat_cma_free(cma, page, len);
+		return -ENOMEM;
+	}
+	if (!COMPAT_CMA_ZEROES)
+		zero_pages(page, len);
+	return 0;
+}
+
+static void area_free(struct dma_heap_region *region, phys_addr_t phys, size_t len)
+{
+	compat_cma_free(cma_of(region), pfn_to_page(PHYS_PFN(phys)), len);
+}
+
+static void area_close(struct dma_heap_region *region)
+{
+	compat_cma_close(cma_of(region));
+	kfree(region->name);
+	kfree(container_of(region, struct area, region));
+}
+
+static const struct dmaheap_region_ops area_ops = {
+	.alloc = area_alloc,
+	.free = area_free,
+	.close = area_close,
+};
+
+struct dma_heap_region *dmaheap_area_of(struct reserved_mem *rmem)
+{
+	struct area *area = kzalloc(sizeof(*area), GFP_KERNEL);
+	int err;
+
+	if (!area)
+		return ERR_PTR(-ENOMEM);
+	err = compat_cma_open(&area->cma, rmem);
+	if (err) {
+		kfree(area);
+		return ERR_PTR(err);
+	}
+	area->region.ops = &area_ops;
+	area->region.pages = DMA_HEAP_PAGES_LENT;
+	return &area->region;
+}

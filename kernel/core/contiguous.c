@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Contiguous memory for buffers, of the whole of memory: from the buddy allocator as far as
+ * its largest order goes, above that by moving away whoever is in some range.
+ */
+#include <linux/highmem.h>
+#include <linux/memory_hotplug.h>
+#include <linux/mm.h>
+#include <linux/page-flags.h>
+#include <linux/sched/signal.h>
+
+#include "../compat/contig.h"
+#include "core.h"
+
+#define GFP_CONTIG (GFP_USER | __GFP_NOWARN | __GFP_RETRY_MAYFAIL)
+
+static void free_range(struct page *page, unsigned long nr)
+{
+	while (nr--)
+		put_page(page++);
+}
+
+/* Of the order that it takes, each page counted by itself; what is too much goes back. */
+static struct page *alloc_order(unsigned long nr, phys_addr_t highest)
+{
+	unsigned int order = get_order(nr << PAGE_SHIFT);
+	struct page *page;
+
+	if (nr > MAX_ORDER_NR_PAGES)
+		return NULL;
+	page = dmaheap_alloc_below(highest, order, GFP_CONTIG | __GFP_ZERO);
+	if (!page)
+		return NULL;
+	split_page(page, order);
+	free_range(page + nr, (1UL << order) - nr);
+	return page;
+}
+
+/* ---- ranges ---- */
+
+/*
+ * Can what is on a page be moved, at a glance and without a lock?  It is not worth trying
+ * a range in which something cannot.  Pages that nobody holds are free, on their way there, or
+ * tails of others.
+ */
+static bool is_movable(struct page *page)
+{
+	if (PageReserved(page) || PageHuge(page))
+		return false;
+	return !page_count(page) || PageLRU(page) || PageBuddy(page) || compat_has_movable_ops(page);
+}
+
+/* Up to where a range cannot be moved: pages from its start, 0 if all can. */
+static unsigned long find_obstacle(struct zone *zone, unsigned long first, unsigned long nr)
+{
+	for (; nr; nr--) {
+		struct page *page = pfn_to_online_page(first + nr - 1);
+
+		if (!page || page_zone(page) != zone || !is_movable(page))
+			break;
+	}
+	return nr;
+}
+
+static void clear_range(struct page *page, unsigned long nr)
+{
+	while (nr--) {
+		clear_highpage(page++);
+		cond_resched();
+	}
+}
+
+/* Goes through a zone, by blocks that the buddy allocator could have given. */
+static struct page *alloc_range_in(struct zone *zone, unsigned long nr, unsigned long end)
+{
+	unsigned long pfn = ALIGN(zone->zone_start_pfn, MAX_ORDER_NR_PAGES), obstacle;
+
+	end = min(end, zone_end_pfn(zone));
+	while (pfn + nr <= end && !fatal_signal_pending(current)) {
+		obstacle = find_obstacle(zone, pfn, nr);
+		if (!obstacle &&
+		    !compat_alloc_contig_range(pfn, pfn + nr, GFP_KERNEL | __GFP_NOWARN))
+			return pfn_to_page(pfn);
+		pfn = ALIGN(pfn + (obstacle ?: 1), MAX_ORDER_NR_PAGES);
+		cond_resched();
+	}
+	return NULL;
+}
+
+/* The highest zones first: low memory is for devices that reach no other. */
+static struct page *alloc_range(unsigned long nr, phys_addr_t highest)
+{
+	unsigned long end = PHYS_PFN(highest) + 1;
+	struct page *page = NULL;
+	int node, i;
+
+	for (i = MAX_NR_ZONES - 1; i >= 0 && !page; i--)
+		for_each_online_node(node)
+		{
+			struct zone *zone = &NODE_DATA(node)->node_zones[i];
+
+			if (populated_zone(zone) && !page)
+				page = alloc_range_in(zone, nr, end);
+		}
+	/* The kernel may or may not have zeroed it, as it was started. */
+	if (page)
+		clear_range(page, nr);
+	return page;
+}
+
+/**
+ * dma_heap_buffer_add_contiguous - give a buffer all that it lacks, in one piece
+ * @buffer:	the buffer
+ * @highest:	physical address that nothing of it may lie beyond; PHYS_ADDR_MAX: anywhere
+ *
+ * Up to the largest order of the buddy allocator (4 MiB with pages of 4 KiB) from there; what
+ * is larger, or not there, by migrating whatever movable pages are in the way.  The pages are
+ * zeroed and counted (%DMA_HEAP_PAGES_COUNTED); dma_heap_free_pages() is the operation to free
+ * them.
+ *
+ * Context: within &dma_heap_buffer_ops.populate; may sleep, and long: it moves other people's
+ * pages.
+ * Return: 0; -ENOMEM when there is no such range, or it would be more than is available; -EINTR
+ * when a fatal signal came.
+ */
+int dma_heap_buffer_add_contiguous(struct dma_heap_buffer *buffer, phys_addr_t highest)
+{
+	size_t len = dma_heap_buffer_missing(buffer);
+	unsigned long nr = len >> PAGE_SHIFT;
+	int err = dma_heap_check_available(len);
+	struct page *page;
+
+	if (err)
+		return err;
+	page = alloc_order(nr, highest);
+	if (!page)
+		page = alloc_range(nr, highest);
+	if (!page)
+		return fatal_signal_pending(current) ? -EINTR : -ENOMEM;
+	err = dma_heap_buffer_add(buffer, page_to_phys(page), len);
+	if (err)
+		free_range(page, nr);
+	return err;
+}
+EXPORT_SYMBOL_GPL(dma_heap_buffer_add_contiguous);

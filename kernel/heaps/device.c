@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Heaps of memory that suits one device: what the DMA API gives its driver.  The driver
+ * publishes one, or whoever administers the machine does for a platform device.
+ */
+#define pr_fmt(fmt) "dmaheap_device: " fmt
+
+#include <linux/device.h>
+#include <linux/device/bus.h>
+#include <linux/dma-heap-buffer.h>
+#include <linux/dma-heap-device.h>
+#include <linux/dma-mapping.h>
+#include <linux/err.h>
+#include <linux/iommu.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/log2.h>
+#include <linux/module.h>
+#include <linux/platform_device.h>
+#include <linux/scatterlist.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "../compat/area.h"
+
+/**
+ * struct dma_heap_device - the heap of a device
+ * @users:	who has it published, and each buffer
+ * @dev:	the device, counted
+ * @heap:	the heap, as long as it is published
+ */
+struct dma_heap_device {
+	struct kref users;
+	struct device *dev;
+	struct dma_heap *heap;
+};
+
+/* A piece of a buffer: what the DMA API gave by one call. */
+struct piece {
+	struct list_head link;
+	struct sg_table *sgt;
+	size_t size;
+};
+
+/* What a buffer has, and of which device; the rest is what that had then. */
+struct holding {
+	struct dma_heap_device *owner;
+	struct list_head pieces;
+	struct iommu_domain *domain;
+	const void *area;
+};
+
+static void device_heap_free(struct kref *users)
+{
+	struct dma_heap_device *heap = container_of(users, struct dma_heap_device, users);
+
+	put_device(heap->dev);
+	kfree(heap);
+}
+
+/* ---- buffers ---- */
+
+static gfp_t gfp_of(size_t size)
+{
+	gfp_t gfp = GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN;
+
+	/* As large as there are, but nobody is killed for the smallest either. */
+	return gfp | (size > PAGE_SIZE ? __GFP_NORETRY : __GFP_RETRY_MAYFAIL);
+}
+
+static int add_segments(struct dma_heap_buffer *buffer, struct sg_table *sgt)
+{
+	struct scatterlist *sg;
+	unsigned int i;
+	int err;
+
+	for_each_sgtable_sg(sgt, sg, i) {
+		err = dma_heap_buffer_add(buffer, sg_phys(sg), sg->length);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int add_piece(struct dma_heap_buffer *buffer, struct holding *holding, size_t size)
+{
+	struct piece *piece = kzalloc(sizeof(*piece), GFP_KERNEL);
+
+	if (!piece)
+		return -ENOMEM;
+	piece->size = size;
+	piece->sgt = dma_alloc_noncontiguous(holding->owner->dev, size, DMA_BIDIRECTIONAL,
+					     gfp_of(size), 0);
+	if (!piece->sgt) {
+		kfree(piece);
+		return -ENOMEM;
+	}
+	list_add(&piece->link, &holding->pieces);
+	return add_segments(buffer, piece->sgt);
+}
+
+/*
+ * All at once, which before an IOMMU is any memory and elsewhere contiguous; where there is none
+ * as long, in pieces as long as there are.
+ */
+static int device_populate(struct dma_heap_buffer *buffer)
+{
+	struct dma_heap_device *owner = dma_heap_get_drvdata(dma_heap_buffer_heap(buffer));
+	size_t missing, size = dma_heap_buffer_missing(buffer);
+	struct holding *holding;
+	int err = dma_heap_check_available(size);
+
+	if (err)
+		return err;
+	holding = kzalloc(sizeof(*holding), GFP_KERNEL);
+	if (!holding)
+		return -ENOMEM;
+	kref_get(&owner->users);
+	holding->owner = owner;
+	holding->domain = iommu_get_domain_for_dev(owner->dev);
+	holding->area = compat_area_of(owner->dev);
+	INIT_LIST_HEAD(&holding->pieces);
+	dma_heap_buffer_set_priv(buffer, holding);
+	while ((missing = dma_heap_buffer_missing(buffer))) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		size = min(size, missing);
+		err = add_piece(buffer, holding, size);
+		if (err && size == PAGE_SIZE)
+			return err;
+		if (err)
+			size = rounddown_pow_of_two(size - 1);
+		cond_resched();
+	}
+	return 0;
+}
+
+/*
+ * Memory is freed by the device's addresses and into its area of CMA: not if the one or the
+ * other went with the device or its driver.
+ */
+static bool is_lost(const struct holding *holding)
+{
+	struct device *dev = holding->owner->dev;
+
+	return holding->domain != iommu_get_domain_for_dev(dev) ||
+	       holding->area != compat_area_of(dev);
+}
+
+static void device_release(struct dma_heap_buffer *buffer)
+{
+	struct holding *holding = dma_heap_buffer_get_priv(buffer);
+	struct piece *piece, *next;
+	struct device *dev;
+
+	if (!holding)
+		return;
+	dev = holding->owner->dev;
+	list_for_each_entry_safe(piece, next, &holding->pieces, link) {
+		if (is_lost(holding))
+			dev_err(dev,
+				"dmaheap: its IOMMU or area of CMA is gone before its buffers: %zu bytes are lost\n",
+				piece->size);
+		else
+			dma_free_noncontiguous(dev, piece->size, piece->sgt,
+					       DMA_BIDIRECTIONAL);
+		kfree(piece);
+	}
+	kref_put(&holding->owner->users, device_heap_free);
+	kfree(holding);
+	dma_heap_buffer_set_priv(buffer, NULL);
+}
+
+static const struct dma_heap_buffer_ops device_buffer_ops = {
+	.populate = device_populate,
+	.release = device_release,
+	.pages = DMA_HEAP_PAGES_LENT,
+};
+
+static struct dma_buf *device_allocate(struct dma_heap *heap, unsigned long len, u32 fd_flags,
+				       u64 heap_flags)
+{
+	return dma_heap_buffer_export(heap, &device_buffer_ops, len, fd_flags);
+}
+
+static const struct dma_heap_ops device_ops = {
+	.allocate = device_allocate,
+};
+
+/* ---- drivers ---- */
+
+/**
+ * dma_heap_device_add - publish a heap of memory that suits a device
+ * @dev:	the device, with its DMA masks set
+ * @name:	what the heap is called
+ *
+ * The memory is what the DMA API gives the device: within its coherent DMA mask, from its own
+ * area of CMA if it has one, and before an IOMMU any.
+ *
+ * Context: process context, may sleep.
+ * Return: the heap, to be removed when the driver unbinds, or an ERR_PTR(): -EINVAL when the
+ * device has no DMA mask or the name is none, -EBUSY when a heap of that name is published,
+ * -ENOMEM.
+ */
+struct dma_heap_device *dma_heap_device_add(struct device *dev, const char *name)
+{
+	struct dma_heap_device *heap;
+	struct dma_heap_export_info info = { .name = name, .ops = &device_ops };
+
+	if (!dev->dma_mask || !*dev->dma_mask || !dev->coherent_dma_mask) {
+		dev_err(dev, "dmaheap: has no DMA mask, so that no memory could suit it\n");
+		return ERR_PTR(-EINVAL);
+	}
+	heap = kzalloc(sizeof(*heap), GFP_KERNEL);
+	if (!heap)
+		return ERR_PTR(-ENOMEM);
+	kref_init(&heap->users);
+	heap->dev = get_device(dev);
+	info.priv = heap;
+	heap->heap = dma_heap_add(&info);
+	if (IS_ERR(heap->heap)) {
+		struct dma_heap *err = heap->heap;
+
+		kref_put(&heap->users, device_heap_free);
+		return ERR_CAST(err);
+	}
+	return heap;
+}
+EXPORT_SYMBOL_GPL(dma_heap_device_add);
+
+/**
+ * dma_heap_device_remove - remove the heap of a device
+ * @heap:	what dma_heap_device_add() returned; gone afterwards
+ *
+ * Buffers live on, and with them the structure of the device.  The memory of those that outlive
+ * the device's IOMMU domain, or the area of CMA that its driver had assigned, is lost: the log
+ * says so.
+ *
+ * Context: process context, may sleep.
+ */
+void dma_heap_device_remove(struct dma_heap_device *heap)
+{
+	dma_heap_remove(heap->heap);
+	kref_put(&heap->users, device_heap_free);
+}
+EXPORT_SYMBOL_GPL(dma_heap_device_remove);
+
+/* ---- by name, for platform devices ---- */
+
+static char *devices[16];
+static unsigned int nr_devices;
+module_param_array(devices, charp, &nr_devices, 0444);
+MODULE_PARM_DESC(devices, "DEVICE[=HEAP],...: platform devices, and what to call their heaps");
+
+/* The heap of a device that was named; @heap is its own then. */
+struct bound {
+	struct list_head link;
+	struct dma_heap_device *heap;
+};
+
+/* Protects the list, and that nothing is added to it when the module goes. */
+static DEFINE_MUTEX(bound_lock);
+static LIST_HEAD(bound);
+static bool is_closed = true;
+
+static void unbind_locked(struct bound *one)
+{
+	lockdep_assert_held(&bound_lock);
+	list_del(&one->link);
+	dma_heap_device_remove(one->heap);
+	kfree(one);
+}
+
+static struct bound *find_locked(const struct device *dev)
+{
+	struct bound *one;
+
+	lockdep_assert_held(&bound_lock);
+	list_for_each_entry(one, &bound, link)
+		if (one->heap->dev == dev)
+			return one;
+	return NULL;
+}
+
+static int bind_locked(struct device *dev, const char *name)
+{
+	struct bound *one;
+
+	lockdep_assert_held(&bound_lock);
+	if (find_locked(dev)) {
+		dev_err(dev, "dmaheap: has a heap already\n");
+		return -EBUSY;
+	}
+	if (dev->of_node && !dev->driver) {
+		dev_err(dev, "dmaheap: has no driver, which would have set up its DMA\n");
+		return -ENODEV;
+	}
+	one = kzalloc(sizeof(*one), GFP_KERNEL);
+	if (!one)
+		return -ENOMEM;
+	one->heap = dma_heap_device_add(dev, name);
+	if (IS_ERR(one->heap)) {
+		int err = PTR_ERR(one->heap);
+
+		kfree(one);
+		return err;
+	}
+	list_add(&one->link, &bound);
+	return 0;
+}
+
+static int call_for_device(const char *name, int (*call)(struct device *dev, const char *heap),
+			   const char *heap)
+{
+	struct device *dev = bus_find_device_by_name(&platform_bus_type, NULL, name);
+	int err = -ENODEV;
+
+	if (!dev) {
+		pr_err("there is no platform device '%s' (see /sys/bus/platform/devices)\n",
+		       name);
+		return -ENODEV;
+	}
+	scoped_guard(mutex, &bound_lock)
+		if (!is_closed)
+			err = call(dev, heap);
+	put_device(dev);
+	return err;
+}
+
+/* DEVICE[=HEAP]: names of devices may hold colons. */
+static int bind(const char *text)
+{
+	char *copy = kstrdup(text, GFP_KERNEL), *heap, *name;
+	int err;
+
+	if (!copy)
+		return -ENOMEM;
+	heap = strim(copy);
+	name = strsep(&heap, "=");
+	err = call_for_device(name, bind_locked, heap ?: name);
+	kfree(copy);
+	return err;
+}
+
+static int unbind_device(struct device *dev, const char *unused)
+{
+	struct bound *one = find_locked(dev);
+
+	if (!one)
+		return -ENOENT;
+	unbind_locked(one);
+	return 0;
+}
+
+static int set_bind(const char *text, const struct kernel_param *param)
+{
+	return bind(text);
+}
+
+static int set_unbind(const char *text, const struct kernel_param *param)
+{
+	char *name = kstrdup(text, GFP_KERNEL);
+	int err;
+
+	if (!name)
+		return -ENOMEM;
+	err = call_for_device(strim(name), unbind_device, NULL);
+	kfree(name);
+	return err;
+}
+
+static const struct kernel_param_ops bind_ops = { .set = set_bind };
+module_param_cb(bind, &bind_ops, NULL, 0200);
+MODULE_PARM_DESC(bind, "write DEVICE[=HEAP] to publish a heap; at load time: devices=");
+
+static const struct kernel_param_ops unbind_ops = { .set = set_unbind };
+module_param_cb(unbind, &unbind_ops, NULL, 0200);
+MODULE_PARM_DESC(unbind, "write DEVICE to remove its heap");
+
+/* A device that goes, or whose driver does, has no heap any more. */
+static int device_event(struct notifier_block *block, unsigned long event, void *data)
+{
+	if (event != BUS_NOTIFY_DEL_DEVICE && event != BUS_NOTIFY_UNBIND_DRIVER)
+		return NOTIFY_DONE;
+	scoped_guard(mutex, &bound_lock)
+		unbind_device(data, NULL);
+	return NOTIFY_OK;
+}
+
+static struct notifier_block device_notifier = { .notifier_call = device_event };
+
+static void close_all(void)
+{
+	struct bound *one, *next;
+
+	scoped_guard(mutex, &bound_lock) {
+		is_closed = true;
+		list_for_each_entry_safe(one, next, &bound, link)
+			unbind_locked(one);
+	}
+	bus_unregister_notifier(&platform_bus_type, &device_notifier);
+}
+
+static int __init device_init(void)
+{
+	unsigned int i;
+	int err = bus_register_notifier(&platform_bus_type, &device_notifier);
+
+	if (err)
+		return err;
+	scoped_guard(mutex, &bound_lock)
+		is_closed = false;
+	for (i = 0; i < nr_devices && !err; i++)
+		err = bind(devices[i]);
+	if (err)
+		close_all();
+	return err;
+}
+module_init(device_init);
+
+static void __exit device_exit(void)
+{
+	close_all();
+}
+module_exit(device_exit);
+
+MODULE_DESCRIPTION("DMA-BUF heaps of memory that suits one device");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A driver that publishes a heap of its device, as drivers of cameras and codecs would: a device
+ * of 32 bits.
+ */
+#include <linux/dma-heap-device.h>
+#include <linux/dma-mapping.h>
+#include <linux/err.h>
+#include <linux/module.h>
+#include <linux/pci.h>
+#include <linux/platform_device.h>
+
+static bool pci;
+module_param(pci, bool, 0444);
+MODULE_PARM_DESC(
+	pci,
+	"the device is the last of QEMU's pci-testdev, which an IOMMU may be before (default: a platform device)");
+
+static struct platform_device *pdev;
+static struct pci_dev *testdev;
+static struct dma_heap_device *heap;
+
+static struct device *find_testdev(void)
+{
+	struct pci_dev *next = NULL;
+
+	while ((next = pci_get_device(0x1b36, 0x0005, next))) {
+		pci_dev_put(testdev);
+		testdev = pci_dev_get(next);
+	}
+	return testdev ? &testdev->dev : ERR_PTR(-ENODEV);
+}
+
+static struct device *make_device(void)
+{
+	const struct platform_device_info info = {
+		.name = "dmaheap-test-owner",
+		.id = PLATFORM_DEVID_NONE,
+		.dma_mask = DMA_BIT_MASK(32),
+	};
+
+	pdev = platform_device_register_full(&info);
+	return IS_ERR(pdev) ? ERR_CAST(pdev) : &pdev->dev;
+}
+
+static void drop_device(void)
+{
+	if (pci)
+		pci_dev_put(testdev);
+	else
+		platform_device_unregister(pdev);
+}
+
+static int __init owner_init(void)
+{
+	struct device *dev = pci ? find_testdev() : make_device();
+	int err;
+
+	if (IS_ERR(dev))
+		return PTR_ERR(dev);
+	err = dma_set_mask_and_coherent(dev, DMA_BIT_MASK(32));
+	if (!err) {
+		heap = dma_heap_device_add(dev, "test-device");
+		err = PTR_ERR_OR_ZERO(heap);
+	}
+	if (err)
+		drop_device();
+	return err;
+}
+module_init(owner_init);
+
+static void __exit owner_exit(void)
+{
+	dma_heap_device_remove(heap);
+	drop_device();
+}
+module_exit(owner_exit);
+
+MODULE_DESCRIPTION("Test: a driver with a heap of its device");
+MODULE_LICENSE("GPL");
