@@ -37,24 +37,49 @@ static unsigned int alignment_of(size_t len, size_t align)
 	return max_t(unsigned int, order, get_order(align));
 }
 
+/*
+ * Where so much alignment cannot be asked for: a piece that fills the gap before the next aligned
+ * address makes the next piece start there, as long as the first that fits is what one gets.
+ */
+static struct page *alloc_behind(struct compat_cma *cma, size_t gap, size_t len,
+				 unsigned int order)
+{
+	struct page *filler = compat_cma_alloc(cma, gap, 0), *page;
+
+	page = compat_cma_alloc(cma, len, order);
+	if (filler)
+		compat_cma_free(cma, filler, gap);
+	return page;
+}
+
+static struct page *alloc_aligned(struct compat_cma *cma, size_t len, size_t align)
+{
+	unsigned int order = alignment_of(len, align);
+	struct page *page = compat_cma_alloc(cma, len, order);
+	phys_addr_t phys = page ? page_to_phys(page) : 0;
+
+	if (IS_ALIGNED(phys, align))
+		return page;
+	compat_cma_free(cma, page, len);
+	page = alloc_behind(cma, ALIGN(phys, align) - phys, len, order);
+	if (!page || IS_ALIGNED(page_to_phys(page), align))
+		return page;
+	compat_cma_free(cma, page, len);
+	return NULL;
+}
+
 static int area_alloc(struct dma_heap_region *region, size_t len, size_t align,
 		      phys_addr_t *phys)
 {
-	struct compat_cma *cma = cma_of(region);
 	struct page *page;
 
 	/* To move others' pages away takes time. */
 	if (fatal_signal_pending(current))
 		return -EINTR;
-	page = compat_cma_alloc(cma, len, alignment_of(len, align));
+	page = alloc_aligned(cma_of(region), len, align);
 	if (!page)
 		return fatal_signal_pending(current) ? -EINTR : -ENOMEM;
 	*phys = page_to_phys(page);
-	/* Where the alignment cannot be asked for: that of the size is all there is. */
-	if (!IS_ALIGNED(*phys, align)) {
-		compat_cma_free(cma, page, len);
-		return -ENOMEM;
-	}
 	if (!COMPAT_CMA_ZEROES)
 		zero_pages(page, len);
 	return 0;
@@ -92,5 +117,6 @@ struct dma_heap_region *dmaheap_area_of(struct reserved_mem *rmem)
 	}
 	area->region.ops = &area_ops;
 	area->region.pages = DMA_HEAP_PAGES_LENT;
+	area->region.size = rmem ? rmem->size : 0;
 	return &area->region;
 }

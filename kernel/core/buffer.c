@@ -4,11 +4,13 @@
  */
 #include <linux/dma-buf.h>
 #include <linux/dma-resv.h>
+#include <linux/io.h>
 #include <linux/iosys-map.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
+#include "../compat/vmap_pfn.h"
 #include "check.h"
 #include "core.h"
 
@@ -365,9 +367,32 @@ static void *map_frames(struct dma_heap_buffer *buffer, pgprot_t prot)
 		for (; len; len -= PAGE_SIZE, phys += PAGE_SIZE)
 			frames[i++] = PHYS_PFN(phys);
 	}
-	vaddr = vmap_pfn(frames, nr, prot);
+	vaddr = compat_vmap_pfn(frames, nr, prot);
 	kvfree(frames);
 	return vaddr;
+}
+
+/* Memory that is not the kernel's, and is in one piece. */
+static bool is_remapped(const struct dma_heap_buffer *buffer)
+{
+	return buffer->pages == DMA_HEAP_PAGES_NONE && buffer->nr_chunks == 1;
+}
+
+static void *map_memory(struct dma_heap_buffer *buffer)
+{
+	pgprot_t prot = dmaheap_cpu_prot(buffer, PAGE_KERNEL);
+
+	if (is_remapped(buffer))
+		return memremap(buffer->chunks[0].phys, buffer->size, MEMREMAP_WC);
+	return dmaheap_has_pages(buffer) ? map_pages(buffer, prot) : map_frames(buffer, prot);
+}
+
+static void unmap_memory(struct dma_heap_buffer *buffer)
+{
+	if (is_remapped(buffer))
+		memunmap(buffer->vaddr);
+	else
+		vunmap(buffer->vaddr);
 }
 
 /*
@@ -403,7 +428,7 @@ static void buffer_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
 	guard(mutex)(&buffer->making);
 	scoped_guard(mutex, &buffer->lock)
 		dmaheap_end_vmap(buffer);
-	vunmap(buffer->vaddr);
+	unmap_memory(buffer);
 	buffer->vaddr = NULL;
 	iosys_map_clear(map);
 }

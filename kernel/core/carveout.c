@@ -8,8 +8,8 @@
  */
 #define pr_fmt(fmt) "dmaheap: " fmt
 
+#include <linux/bitmap.h>
 #include <linux/ctype.h>
-#include <linux/genalloc.h>
 #include <linux/io.h>
 #include <linux/ioport.h>
 #include <linux/kernel.h>
@@ -34,7 +34,8 @@
  * @size:	bytes
  * @claimed:	that it is ours, for all to see in /proc/iomem; NULL: the device tree says so
  * @combined:	whether it was noted that all map it write-combined (x86)
- * @pool:	what is free of it, counted in pages: addresses are numbers of page frames
+ * @lock:	protects @taken
+ * @taken:	a bit for each page: whether it was given to a buffer
  * @link:	in the list of all carveouts, under its lock
  */
 struct carveout {
@@ -43,7 +44,8 @@ struct carveout {
 	size_t size;
 	struct resource *claimed;
 	bool combined;
-	struct gen_pool *pool;
+	struct mutex lock;
+	unsigned long *taken;
 	struct list_head link;
 };
 
@@ -91,43 +93,69 @@ static int zero(const struct carveout *carveout, phys_addr_t phys, size_t len)
 	return 0;
 }
 
-/* Does a page keep what is written to it? */
+/* Does a page keep what is written to it?  Somebody may have meant other memory: it is put back. */
 static bool is_memory(const struct carveout *carveout, phys_addr_t phys)
 {
 	static const u64 patterns[] = { 0x5555555555555555, 0xaaaaaaaaaaaaaaaa };
+	u64 *window = map_window(carveout, phys, PAGE_SIZE), old;
 	bool kept = true;
 	unsigned int i;
-	u64 *window = map_window(carveout, phys, PAGE_SIZE);
 
-	for (i = 0; window && i < ARRAY_SIZE(patterns); i++) {
+	if (!window)
+		return false;
+	old = READ_ONCE(*window);
+	for (i = 0; i < ARRAY_SIZE(patterns); i++) {
 		WRITE_ONCE(*window, patterns[i]);
 		mb(); /* past the buffers that combine writes */
 		kept = kept && READ_ONCE(*window) == patterns[i];
 	}
-	if (!window)
-		return false;
+	WRITE_ONCE(*window, old);
 	unmap_window(carveout, window);
 	return kept;
 }
 
+static size_t nr_pages(const struct carveout *carveout)
+{
+	return carveout->size >> PAGE_SHIFT;
+}
+
+/* The first free piece that fits: where it starts, or @carveout's end if there is none. */
+static size_t take(struct carveout *carveout, size_t nr, size_t align)
+{
+	size_t mask = align - 1, first;
+
+	guard(mutex)(&carveout->lock);
+	first = bitmap_find_next_zero_area_off(carveout->taken, nr_pages(carveout), 0, nr,
+					       mask, PHYS_PFN(carveout->base) & mask);
+	if (first >= nr_pages(carveout))
+		return nr_pages(carveout);
+	bitmap_set(carveout->taken, first, nr);
+	return first;
+}
+
 static void carveout_free(struct dma_heap_region *region, phys_addr_t phys, size_t len)
 {
-	gen_pool_free(carveout_of(region)->pool, PHYS_PFN(phys), len >> PAGE_SHIFT);
+	struct carveout *carveout = carveout_of(region);
+
+	guard(mutex)(&carveout->lock);
+	bitmap_clear(carveout->taken, (phys - carveout->base) >> PAGE_SHIFT,
+		     len >> PAGE_SHIFT);
 }
 
 static int carveout_alloc(struct dma_heap_region *region, size_t len, size_t align,
 			  phys_addr_t *phys)
 {
 	struct carveout *carveout = carveout_of(region);
-	struct genpool_data_align data = { .align = align >> PAGE_SHIFT };
-	unsigned long pfn;
+	size_t first;
 	int err;
 
-	pfn = gen_pool_alloc_algo(carveout->pool, len >> PAGE_SHIFT, gen_pool_first_fit_align,
-				  &data);
-	if (!pfn)
+	/* Before it is counted in bits, of which there are not so many. */
+	if (len > carveout->size)
 		return -ENOMEM;
-	*phys = PFN_PHYS(pfn);
+	first = take(carveout, len >> PAGE_SHIFT, align >> PAGE_SHIFT);
+	if (first == nr_pages(carveout))
+		return -ENOMEM;
+	*phys = carveout->base + (first << PAGE_SHIFT);
 	err = zero(carveout, *phys, len);
 	if (err)
 		carveout_free(region, *phys, len);
@@ -165,9 +193,7 @@ static int claim(struct carveout *carveout, const char *what)
 /* What was never given back must never be given to anybody else: the claim stays, for good. */
 static bool is_lost(const struct carveout *carveout)
 {
-	size_t lost = carveout->pool ?
-			      gen_pool_size(carveout->pool) - gen_pool_avail(carveout->pool) :
-			      0;
+	size_t lost = carveout->taken ? bitmap_weight(carveout->taken, nr_pages(carveout)) : 0;
 
 	if (lost)
 		pr_err("region %s: %zu KiB were not given back, so that it cannot be used again\n",
@@ -187,10 +213,10 @@ static void carveout_close(struct dma_heap_region *region)
 		list_del(&carveout->link);
 	if (carveout->combined)
 		arch_io_free_memtype_wc(carveout->base, carveout->size);
-	if (carveout->pool)
-		gen_pool_destroy(carveout->pool);
+	kvfree(carveout->taken);
 	if (carveout->claimed)
 		release_mem_region(carveout->base, carveout->size);
+	mutex_destroy(&carveout->lock);
 	kfree(carveout->region.name);
 	kfree(carveout);
 }
@@ -200,6 +226,25 @@ static const struct dmaheap_region_ops carveout_ops = {
 	.free = carveout_free,
 	.close = carveout_close,
 };
+
+/*
+ * Has all of it a struct page, or nothing?  The one is mapped in one way and the other in another,
+ * and a buffer must not be both.
+ */
+static int check_pages(const struct carveout *carveout, const char *what)
+{
+	unsigned long first = PHYS_PFN(carveout->base), pfn;
+
+	for (pfn = first; pfn < first + nr_pages(carveout); pfn++)
+		if (pfn_valid(pfn) != pfn_valid(first)) {
+			phys_addr_t border = PFN_PHYS(pfn);
+
+			pr_err("region %s is refused: the kernel has struct pages up to %pa, or from there on; make it two regions\n",
+			       what, &border);
+			return -EINVAL;
+		}
+	return 0;
+}
 
 static int check_memory(struct carveout *carveout, const char *what)
 {
@@ -217,15 +262,20 @@ static int prepare(struct carveout *carveout, const char *what)
 {
 	int err;
 
-	carveout->pool = gen_pool_create(0, NUMA_NO_NODE);
-	if (!carveout->pool || gen_pool_add(carveout->pool, PHYS_PFN(carveout->base),
-					    carveout->size >> PAGE_SHIFT, NUMA_NO_NODE))
+	carveout->taken = kvcalloc(BITS_TO_LONGS(nr_pages(carveout)), sizeof(*carveout->taken),
+				   GFP_KERNEL);
+	if (!carveout->taken)
 		return -ENOMEM;
-	err = check_memory(carveout, what);
+	err = check_pages(carveout, what);
+	if (!err)
+		err = check_memory(carveout, what);
 	if (err || carveout->region.pages != DMA_HEAP_PAGES_NONE)
 		return err;
 	err = arch_io_reserve_memtype_wc(carveout->base, carveout->size);
 	carveout->combined = !err;
+	if (err)
+		pr_err("region %s is mapped otherwise than write-combined: %pe\n", what,
+		       ERR_PTR(err));
 	return err;
 }
 
@@ -239,9 +289,11 @@ static struct dma_heap_region *carveout_open(phys_addr_t base, size_t size,
 		return ERR_PTR(-ENOMEM);
 	carveout->region.ops = &carveout_ops;
 	carveout->region.pages = pages;
+	carveout->region.size = size;
 	carveout->region.name = what;
 	carveout->base = base;
 	carveout->size = size;
+	mutex_init(&carveout->lock);
 	err = claim(carveout, what);
 	if (err) {
 		kfree(carveout);

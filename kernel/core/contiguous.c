@@ -47,7 +47,8 @@ static bool is_movable(struct page *page)
 {
 	if (PageReserved(page) || PageHuge(page))
 		return false;
-	return !page_count(page) || PageLRU(page) || PageBuddy(page) || compat_has_movable_ops(page);
+	return !page_count(page) || PageLRU(page) || PageBuddy(page) ||
+	       compat_has_movable_ops(page);
 }
 
 /* Up to where a range cannot be moved: pages from its start, 0 if all can. */
@@ -87,16 +88,18 @@ static struct page *alloc_range_in(struct zone *zone, unsigned long nr, unsigned
 	return NULL;
 }
 
-/* The highest zones first: low memory is for devices that reach no other. */
+/*
+ * The highest zones first: low memory is for devices that reach no other.  ZONE_MOVABLE is kept
+ * free of what cannot be moved, as buffers cannot, so that memory can be unplugged.
+ */
 static struct page *alloc_range(unsigned long nr, phys_addr_t highest)
 {
 	unsigned long end = PHYS_PFN(highest) + 1;
 	struct page *page = NULL;
 	int node, i;
 
-	for (i = MAX_NR_ZONES - 1; i >= 0 && !page; i--)
-		for_each_online_node(node)
-		{
+	for (i = ZONE_MOVABLE - 1; i >= 0 && !page; i--)
+		for_each_online_node(node) {
 			struct zone *zone = &NODE_DATA(node)->node_zones[i];
 
 			if (populated_zone(zone) && !page)

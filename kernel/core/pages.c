@@ -103,13 +103,15 @@ static struct page *alloc_chunk(size_t missing, phys_addr_t highest, size_t *siz
 int dma_heap_check_available(size_t len)
 {
 	size_t pages = len >> PAGE_SHIFT;
+	/* What is free of CMA's areas counts as free and available, but is not for us. */
+	size_t lent = global_zone_page_state(NR_FREE_CMA_PAGES);
 
 	if (pages > totalram_pages() / 2)
 		return -ENOMEM;
 	/* Where plenty is free, what could be freed besides is not worth the counting. */
-	if (pages + totalram_pages() / 32 < global_zone_page_state(NR_FREE_PAGES))
+	if (pages + lent + totalram_pages() / 32 < global_zone_page_state(NR_FREE_PAGES))
 		return 0;
-	return pages > si_mem_available() + get_nr_swap_pages() ? -ENOMEM : 0;
+	return pages + lent > si_mem_available() + get_nr_swap_pages() ? -ENOMEM : 0;
 }
 EXPORT_SYMBOL_GPL(dma_heap_check_available);
 

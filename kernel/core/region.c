@@ -69,10 +69,21 @@ static bool is_area(struct device_node *memory)
 	       of_property_read_bool(memory, "reusable");
 }
 
+/* What is compatible with something has a driver, or the DMA API, that thinks it its own. */
+static bool has_other_use(struct device_node *memory)
+{
+	return of_property_read_bool(memory, "compatible") && !is_area(memory);
+}
+
 /* The region that a node under /reserved-memory describes. */
 static struct dma_heap_region *region_of(struct device_node *memory)
 {
 	struct reserved_mem *rmem = of_reserved_mem_lookup(memory);
+
+	if (has_other_use(memory)) {
+		pr_err("%pOF: has another use, being compatible with it\n", memory);
+		return ERR_PTR(-EBUSY);
+	}
 
 	if (!rmem) {
 		pr_err("%pOF: the kernel has not reserved this memory\n", memory);
@@ -83,12 +94,16 @@ static struct dma_heap_region *region_of(struct device_node *memory)
 	return dmaheap_carveout_of(rmem, !of_property_read_bool(memory, "no-map"));
 }
 
-/* Its heap's name is the node's, with the address: as the kernel names its own. */
+/*
+ * Its heap's name is the node's, with the address: as the kernel names its own.  A part of an
+ * area that has a heap of its own is called by the node that wants it.
+ */
 static int add_node(struct list_head *regions, struct device_node *node,
 		    struct device_node *memory)
 {
+	struct device_node *called = node && is_area(memory) ? node : memory;
 	struct dma_heap_region *region = region_of(memory);
-	int err = add(regions, region, kbasename(memory->full_name));
+	int err = add(regions, region, kbasename(called->full_name));
 
 	if (!IS_ERR(region))
 		region->node = of_node_get(node);
@@ -103,7 +118,7 @@ static int add_node(struct list_head *regions, struct device_node *node,
  * Context: process context, may sleep.
  * Return: 0, also when there is none, or of the first that fails, with the reason in the log:
  * -EINVAL when a node names no region or one that is not made of whole pages; -ENODEV when the
- * kernel has not reserved it; -EBUSY when it has a heap; -ENXIO when there is no memory;
+ * kernel has not reserved it; -EBUSY when it has a heap or another use; -ENXIO when there is no memory;
  * -ENOMEM.  In any case dma_heap_regions_drop() is to follow.
  */
 int dma_heap_regions_of_nodes(struct list_head *regions, const char *compatible)
@@ -111,8 +126,7 @@ int dma_heap_regions_of_nodes(struct list_head *regions, const char *compatible)
 	struct device_node *node, *memory;
 	int err;
 
-	for_each_compatible_node(node, NULL, compatible)
-	{
+	for_each_compatible_node(node, NULL, compatible) {
 		if (!of_device_is_available(node))
 			continue;
 		memory = of_parse_phandle(node, "memory-region", 0);
@@ -170,8 +184,7 @@ int dma_heap_regions_of_areas(struct list_head *regions)
 
 	if (err == -ENODEV)
 		err = 0;
-	for_each_available_child_of_node(parent, memory)
-	{
+	for_each_available_child_of_node(parent, memory) {
 		if (err || !is_area(memory) || is_default(memory))
 			continue;
 		err = add_node(regions, NULL, memory);
@@ -312,6 +325,9 @@ int dma_heap_buffer_add_region(struct dma_heap_buffer *buffer, struct dma_heap_r
 
 	if (WARN_ON_ONCE(buffer->region && buffer->region != region))
 		return -EINVAL;
+	/* Not piece by piece, until there is nothing left for others. */
+	if (region->size && dma_heap_buffer_missing(buffer) > region->size)
+		return -ENOMEM;
 	err = region->ops->alloc(region, len, align, &phys);
 	if (err)
 		return err;

@@ -29,6 +29,7 @@ struct dmaheap_region_ops {
  * @node:	the device tree's node that asked for a heap of it, counted; or NULL
  * @ops:	what its kind can do
  * @pages:	what the kernel knows of its memory
+ * @size:	bytes; 0: not known
  * @heap:	what was published of it, or NULL
  * @priv:	data of whoever published it
  */
@@ -38,6 +39,7 @@ struct dma_heap_region {
 	struct device_node *node;
 	const struct dmaheap_region_ops *ops;
 	enum dma_heap_pages pages;
+	size_t size;
 	struct dma_heap *heap;
 	void *priv;
 };

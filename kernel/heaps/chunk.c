@@ -102,16 +102,14 @@ static int check_nodes(void)
 	struct device_node *node;
 	u32 size;
 
-	for_each_compatible_node(
-		node, NULL, COMPATIBLE) if (!of_property_read_u32(node, PROPERTY, &size) &&
-					    !is_valid(size))
-	{
-		pr_err("%pOF: " PROPERTY
-		       " is %#x: a chunk is 64 KiB, 128 KiB, ... up to 16 MiB\n",
-		       node, size);
-		of_node_put(node);
-		return -EINVAL;
-	}
+	for_each_compatible_node(node, NULL, COMPATIBLE)
+		if (!of_property_read_u32(node, PROPERTY, &size) && !is_valid(size)) {
+			pr_err("%pOF: " PROPERTY
+			       " is %#x: a chunk is 64 KiB, 128 KiB, ... up to 16 MiB\n",
+			       node, size);
+			of_node_put(node);
+			return -EINVAL;
+		}
 	return 0;
 }
 

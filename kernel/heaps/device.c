@@ -9,6 +9,7 @@
 #include <linux/device/bus.h>
 #include <linux/dma-heap-buffer.h>
 #include <linux/dma-heap-device.h>
+#include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
 #include <linux/err.h>
 #include <linux/iommu.h>
@@ -47,6 +48,7 @@ struct piece {
 struct holding {
 	struct dma_heap_device *owner;
 	struct list_head pieces;
+	const struct dma_map_ops *ops;
 	struct iommu_domain *domain;
 	const void *area;
 };
@@ -118,6 +120,7 @@ static int device_populate(struct dma_heap_buffer *buffer)
 		return -ENOMEM;
 	kref_get(&owner->users);
 	holding->owner = owner;
+	holding->ops = get_dma_ops(owner->dev);
 	holding->domain = iommu_get_domain_for_dev(owner->dev);
 	holding->area = compat_area_of(owner->dev);
 	INIT_LIST_HEAD(&holding->pieces);
@@ -137,14 +140,15 @@ static int device_populate(struct dma_heap_buffer *buffer)
 }
 
 /*
- * Memory is freed by the device's addresses and into its area of CMA: not if the one or the
- * other went with the device or its driver.
+ * Memory is freed by the device's addresses and into its area of CMA, in the way that it was
+ * allocated: not if any of that went with the device or its driver.
  */
 static bool is_lost(const struct holding *holding)
 {
 	struct device *dev = holding->owner->dev;
 
-	return holding->domain != iommu_get_domain_for_dev(dev) ||
+	return holding->ops != get_dma_ops(dev) ||
+	       holding->domain != iommu_get_domain_for_dev(dev) ||
 	       holding->area != compat_area_of(dev);
 }
 
@@ -234,8 +238,8 @@ EXPORT_SYMBOL_GPL(dma_heap_device_add);
  * @heap:	what dma_heap_device_add() returned; gone afterwards
  *
  * Buffers live on, and with them the structure of the device.  The memory of those that outlive
- * the device's IOMMU domain, or the area of CMA that its driver had assigned, is lost: the log
- * says so.
+ * the device behind an IOMMU, on some kernels also its driver, or the area of CMA that its driver
+ * had assigned, is lost: the log says so.
  *
  * Context: process context, may sleep.
  */
@@ -321,9 +325,12 @@ static int call_for_device(const char *name, int (*call)(struct device *dev, con
 		       name);
 		return -ENODEV;
 	}
+	/* Nor does its driver come or go meanwhile. */
+	device_lock(dev);
 	scoped_guard(mutex, &bound_lock)
 		if (!is_closed)
 			err = call(dev, heap);
+	device_unlock(dev);
 	put_device(dev);
 	return err;
 }

@@ -10,6 +10,7 @@
 #include <linux/device.h>
 #include <linux/dma-heap-protected.h>
 #include <linux/err.h>
+#include <linux/mod_devicetable.h>
 #include <linux/module.h>
 #include <linux/string.h>
 
@@ -106,6 +107,10 @@ static void __exit reference_exit(void)
 	dma_heap_protected_remove(heaps);
 }
 module_exit(reference_exit);
+
+/* So that the module is loaded where the device tree wants its heaps. */
+static const struct of_device_id reference_ids[] = { { .compatible = COMPATIBLE }, {} };
+MODULE_DEVICE_TABLE(of, reference_ids);
 
 MODULE_DESCRIPTION("Reference backend of protected DMA-BUF heaps");
 MODULE_LICENSE("GPL");

@@ -44,13 +44,14 @@ int linear_map_uncached(u64 *bytes)
 	int node, i;
 
 	*bytes = 0;
-	for_each_online_node(node) for (i = 0; i < MAX_NR_ZONES; i++)
-	{
-		struct zone *zone = &NODE_DATA(node)->node_zones[i];
+	for_each_online_node(node)
+		for (i = 0; i < MAX_NR_ZONES; i++) {
+			struct zone *zone = &NODE_DATA(node)->node_zones[i];
 
-		if (populated_zone(zone))
-			*bytes += uncached_of(zone->zone_start_pfn, zone_end_pfn(zone));
-	}
+			if (populated_zone(zone))
+				*bytes +=
+					uncached_of(zone->zone_start_pfn, zone_end_pfn(zone));
+		}
 	return 0;
 }
 #else

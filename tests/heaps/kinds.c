@@ -393,6 +393,24 @@ static void chunk_parameters(void)
 	load_both();
 }
 
+/* Chunks that are aligned to more than the allocator of the area can be asked for. */
+static void chunk_of_area(void)
+{
+	struct dmaheap_test_map map;
+
+	if (meminfo_try("CmaTotal") <= 0)
+		tap_skip("there is no CMA here");
+	unload_if_loaded("dmaheap_chunk");
+	check(loads("dmaheap_chunk", "chunk=16M area=a"));
+	use_heap("a");
+	if (!device_try(device_new(64, 0xffffffff), heap_buffer(MIB), &map) &&
+	    !behind_iommu() && !all_bounced())
+		check(map.alignment >= 16 * MIB);
+	close_all();
+	must(module_unload("dmaheap_chunk"));
+	must(module_load("dmaheap_chunk"));
+}
+
 /* ---- of one device ---- */
 
 #define BIND "/sys/module/dmaheap_device/parameters/bind"
@@ -811,6 +829,7 @@ static const struct test tests[] = {
 	TEST(carveout_type, "carveouts: noted as write-combined"),
 	TEST(carveout_without_pages, "carveouts: of memory without struct page"),
 	TEST(chunk_parameters, "chunks: of 64 KiB and of 16 MiB, and nothing between powers"),
+	TEST(chunk_of_area, "chunks: of 16 MiB, of an area of CMA"),
 	TEST(device_of_32_bits, "device: memory for 32 bits"),
 	TEST(device_of_24_bits, "device: memory for 24 bits"),
 	TEST(device_bound_by_name, "device: bound and unbound by name"),

@@ -43,7 +43,7 @@ enum dma_heap_cpu {
  * @DMA_HEAP_PAGES_LENT: there are pages, but an allocator counts them in its own way (CMA, the
  *		DMA API): nobody else may hold them, and mmap() enters them without a reference
  * @DMA_HEAP_PAGES_NONE: the kernel neither maps nor counts the memory.  The CPU never maps it
- *		cached.
+ *		cached.  Of a buffer, either all has a struct page nevertheless or nothing has.
  */
 enum dma_heap_pages {
 	DMA_HEAP_PAGES_COUNTED,

@@ -28,8 +28,11 @@
  * EMFILE the process has no file descriptor left (ENFILE: nor has the system)
  * EFAULT @data cannot be read or written; no file descriptor is left behind
  * ENODEV the heap was removed after it had been opened, or its module is being unloaded
+ * EAGAIN the heap's module is still being loaded; call again
  * ENOTTY the ioctl is none of these
  * ====== =====================================================================
+ *
+ * A heap of protected memory may pass on another error of whatever protects it.
  *
  * The size in an ioctl's number may differ from the structure below: what a
  * shorter one lacks reads as 0, what a longer one holds beyond is ignored.
@@ -81,6 +84,8 @@ struct dma_heap_allocation_data {
  *        no dma-buf or not one of dmaheap, or the caller's structure is shorter
  * EBADF  @fd is not open
  * EINTR  a signal came while a device was still writing; call again
+ * EPERM  the CPU may not get at the memory of this buffer
+ * ENOMEM the heap takes memory with the first access, and there is none
  * EFAULT @data cannot be read
  * ENODEV the heap was removed after it had been opened
  * ====== =====================================================================
