@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/klog.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -110,6 +111,13 @@ const char *heap_name(void)
 	snprintf(path, sizeof(path), "/dev/dma_heap/%s.dmaheap", wanted);
 	snprintf(name, sizeof(name), "%s%s", wanted, access(path, F_OK) ? "" : ".dmaheap");
 	return name;
+}
+
+void heap_use(const char *name)
+{
+	must(setenv("HEAP", name, 1));
+	if (access(heap_node(), F_OK))
+		tap_skip("there is no heap %s here", name);
 }
 
 const struct heap_kind *heap_kind(void)
@@ -348,6 +356,34 @@ int module_unload(const char *name)
 	return syscall(SYS_delete_module, name, O_NONBLOCK);
 }
 
+bool module_try(const char *name, const char *parameters)
+{
+	char command[512];
+
+	snprintf(command, sizeof(command), "modprobe %s %s 2>/dev/null", name, parameters);
+	return !system(command);
+}
+
+void module_drop(const char *name)
+{
+	if (module_unload(name))
+		check_equal(errno, ENOENT);
+}
+
+/* Each test is marked in the log by a line. */
+bool log_says(const char *text)
+{
+	static char log[4 << 20];
+	char *start = log, *mark;
+	int len = klogctl(3 /* read all */, log, sizeof(log) - 1);
+
+	check(len > 0);
+	log[len] = '\0';
+	while ((mark = strstr(start, "test: ")))
+		start = mark + 1;
+	return strstr(start, text);
+}
+
 int device_open(void)
 {
 	return must(open(DMAHEAP_TEST_NODE, O_RDWR | O_CLOEXEC));
@@ -418,6 +454,26 @@ int device_try(int device, int fd, struct dmaheap_test_map *map)
 		return -1;
 	*map = (struct dmaheap_test_map){ .id = data.id, .direction = BOTH_WAYS };
 	return ioctl(device, DMAHEAP_TEST_MAP, map);
+}
+
+int device_of_bits(unsigned int mask_bits)
+{
+	struct dmaheap_test_device data = { .mask_bits = mask_bits };
+	int device = device_open();
+
+	if (all_bounced() && mask_bits < 32)
+		tap_skip("bounce buffers lie beyond a mask of %u bits", mask_bits);
+	if (!ioctl(device, DMAHEAP_TEST_DEVICE, &data))
+		return device;
+	tap_skip("no device here can have a mask of %u bits", mask_bits);
+}
+
+uint32_t device_attach_and_map(int device, int fd)
+{
+	uint32_t id = device_attach(device, fd);
+
+	device_map(device, id, BOTH_WAYS);
+	return id;
 }
 
 const char *device_name(int device)

@@ -21,6 +21,9 @@ const char *heap_name(void);
 const char *heap_node(void);
 int heap_open(void);
 
+/* From now on that one, if there is such here; else the test is skipped. */
+void heap_use(const char *name);
+
 /* What is to be expected of a heap; without ".dmaheap". */
 struct heap_kind {
 	const char *name;
@@ -84,6 +87,13 @@ bool cmdline_has(const char *word);
 /* Modules; with the parameters that the machine was started with.  Returns 0, or -1 and errno. */
 int module_load(const char *name);
 int module_unload(const char *name);
+/* modprobe with other parameters; whether it succeeded. */
+bool module_try(const char *name, const char *parameters);
+/* Unloads it, if it is loaded. */
+void module_drop(const char *name);
+
+/* Has the kernel said this since the test began? */
+bool log_says(const char *text);
 
 /* ---- the test device ---- */
 
@@ -92,6 +102,9 @@ int device_new(unsigned int mask_bits, unsigned int max_segment);
 uint32_t device_attach(int device, int fd);
 /* Attaches and maps; returns 0, or -1 and errno of whatever failed. */
 int device_try(int device, int fd, struct dmaheap_test_map *map);
+/* A platform device, or the test is skipped: none can have such a mask here. */
+int device_of_bits(unsigned int mask_bits);
+uint32_t device_attach_and_map(int device, int fd);
 /* What the kernel calls it. */
 const char *device_name(int device);
 void device_detach(int device, uint32_t id);
