@@ -97,8 +97,11 @@ static inline int compat_cma_bind(struct compat_cma *cma, struct reserved_mem *r
 {
 	struct page *page;
 
+	/* Of a region that the kernel could not make an area of, nothing was set up. */
 	if (rmem)
-		return rmem->ops->device_init(rmem, &cma->pdev->dev);
+		return rmem->ops && rmem->ops->device_init && rmem->priv ?
+			       rmem->ops->device_init(rmem, &cma->pdev->dev) :
+			       -ENODEV;
 	page = compat_cma_alloc(cma, PAGE_SIZE, 0);
 	if (!page)
 		return -ENODEV;

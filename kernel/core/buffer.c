@@ -403,16 +403,13 @@ static int buffer_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 {
 	struct dma_heap_buffer *buffer = dmabuf->priv;
 	int err = dmaheap_settle_for_cpu(buffer);
-	pgprot_t prot;
 
 	if (err)
 		return err;
 	guard(mutex)(&buffer->making);
 	if (WARN_ON_ONCE(buffer->vaddr))
 		return -EBUSY;
-	prot = dmaheap_cpu_prot(buffer, PAGE_KERNEL);
-	buffer->vaddr =
-		dmaheap_has_pages(buffer) ? map_pages(buffer, prot) : map_frames(buffer, prot);
+	buffer->vaddr = map_memory(buffer);
 	if (!buffer->vaddr)
 		return -ENOMEM;
 	scoped_guard(mutex, &buffer->lock)

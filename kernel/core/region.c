@@ -188,8 +188,12 @@ int dma_heap_regions_of_areas(struct list_head *regions)
 		if (err || !is_area(memory) || is_default(memory))
 			continue;
 		err = add_node(regions, NULL, memory);
-		if (err == -ENODEV) /* more areas than the kernel was built for */
+		/* There are more than it was built for, or this one is not aligned. */
+		if (err == -ENODEV) {
+			pr_warn("%pOF: the kernel has made no area of it, as its log should say\n",
+				memory);
 			err = 0;
+		}
 	}
 	of_node_put(parent);
 	return err;

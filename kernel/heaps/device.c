@@ -102,9 +102,17 @@ static int add_piece(struct dma_heap_buffer *buffer, struct holding *holding, si
 	return add_segments(buffer, piece->sgt);
 }
 
+/* Before an IOMMU, any memory is one piece to the device; elsewhere it is not to be longer. */
+static size_t longest_piece(const struct holding *holding)
+{
+	size_t longest = dma_get_max_seg_size(holding->owner->dev) & PAGE_MASK;
+
+	return holding->domain ? SIZE_MAX : max(longest, PAGE_SIZE);
+}
+
 /*
  * All at once, which before an IOMMU is any memory and elsewhere contiguous; where there is none
- * as long, in pieces as long as there are.
+ * as long, or the device does not take it, in pieces as long as there are.
  */
 static int device_populate(struct dma_heap_buffer *buffer)
 {
@@ -125,6 +133,7 @@ static int device_populate(struct dma_heap_buffer *buffer)
 	holding->area = compat_area_of(owner->dev);
 	INIT_LIST_HEAD(&holding->pieces);
 	dma_heap_buffer_set_priv(buffer, holding);
+	size = min(size, longest_piece(holding));
 	while ((missing = dma_heap_buffer_missing(buffer))) {
 		if (fatal_signal_pending(current))
 			return -EINTR;
