@@ -137,6 +137,16 @@ bool heap_is_direct(void)
 	return heap_kind()->uncached || heap_kind()->is_protected;
 }
 
+bool heap_is_uncounted(void)
+{
+	/* On x86, the kernel's own mapping of uncached pages is uncached, too. */
+#if defined(__x86_64__)
+	return heap_kind()->uncounted;
+#else
+	return heap_kind()->uncounted || heap_kind()->uncached;
+#endif
+}
+
 uint64_t heap_rounded(uint64_t len)
 {
 	uint64_t unit = heap_kind()->chunk ?: (uint64_t)sysconf(_SC_PAGESIZE);

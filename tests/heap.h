@@ -32,7 +32,7 @@ struct heap_kind {
 	uint64_t chunk;		/* what all buffers are made of; 0: pages */
 	uint64_t longest;	/* of its chunks; 0: a buffer is one */
 	bool uncached;		/* the CPU maps it write-combined */
-	bool uncounted;		/* what is mapped cannot be handed to the kernel */
+	bool uncounted;		/* its pages are not counted one by one, if there are any */
 	bool is_protected;	/* the CPU does not get at it */
 	bool late;		/* memory comes with the first access */
 	bool shared;		/* of its region, others may have borrowed some */
@@ -45,6 +45,8 @@ extern const struct heap_kind heap_kinds[];
 const struct heap_kind *heap_kind(void);
 /* Whether devices must reach it by themselves: then it is at attach that they fail. */
 bool heap_is_direct(void);
+/* Whether what is mapped cannot be handed to the kernel. */
+bool heap_is_uncounted(void);
 /* What a buffer's size is, if that was asked for. */
 uint64_t heap_rounded(uint64_t len);
 

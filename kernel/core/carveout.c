@@ -73,13 +73,13 @@ static void unmap_window(const struct carveout *carveout, void *window)
 		memunmap(window);
 }
 
-static int zero(const struct carveout *carveout, phys_addr_t phys, size_t len)
+static int zero(const struct carveout *carveout, phys_addr_t phys, size_t len, bool killable)
 {
 	while (len) {
 		size_t part = min_t(size_t, len, WINDOW);
 		void *window;
 
-		if (fatal_signal_pending(current))
+		if (killable && fatal_signal_pending(current))
 			return -EINTR;
 		window = map_window(carveout, phys, part);
 		if (!window)
@@ -142,6 +142,11 @@ static void carveout_free(struct dma_heap_region *region, phys_addr_t phys, size
 		     len >> PAGE_SHIFT);
 }
 
+static int carveout_clear(struct dma_heap_region *region, phys_addr_t phys, size_t len)
+{
+	return zero(carveout_of(region), phys, len, false);
+}
+
 static int carveout_alloc(struct dma_heap_region *region, size_t len, size_t align,
 			  phys_addr_t *phys)
 {
@@ -156,7 +161,7 @@ static int carveout_alloc(struct dma_heap_region *region, size_t len, size_t ali
 	if (first == nr_pages(carveout))
 		return -ENOMEM;
 	*phys = carveout->base + (first << PAGE_SHIFT);
-	err = zero(carveout, *phys, len);
+	err = zero(carveout, *phys, len, true);
 	if (err)
 		carveout_free(region, *phys, len);
 	return err;
@@ -206,6 +211,9 @@ static void carveout_close(struct dma_heap_region *region)
 	struct carveout *carveout = carveout_of(region);
 
 	if (is_lost(carveout)) {
+		/* In /proc/iomem or, of the device tree's regions, in our list. */
+		if (!carveout->claimed)
+			__module_get(THIS_MODULE);
 		kmemleak_not_leak(carveout);
 		return;
 	}
@@ -224,6 +232,7 @@ static void carveout_close(struct dma_heap_region *region)
 static const struct dmaheap_region_ops carveout_ops = {
 	.alloc = carveout_alloc,
 	.free = carveout_free,
+	.clear = carveout_clear,
 	.close = carveout_close,
 };
 
@@ -321,6 +330,10 @@ struct dma_heap_region *dmaheap_carveout_of(const struct reserved_mem *rmem, boo
 		       &rmem->size, &rmem->base);
 		return ERR_PTR(-EINVAL);
 	}
+	/* What lies beyond the memory that the kernel knows, it does not map either. */
+	if (region_intersects(rmem->base, rmem->size, IORESOURCE_SYSTEM_RAM,
+			      IORES_DESC_NONE) != REGION_INTERSECTS)
+		mapped = false;
 	return carveout_open(rmem->base, rmem->size,
 			     mapped ? DMA_HEAP_PAGES_LENT : DMA_HEAP_PAGES_NONE, rmem->name);
 }

@@ -63,12 +63,14 @@ static unsigned long find_obstacle(struct zone *zone, unsigned long first, unsig
 	return nr;
 }
 
-static void clear_range(struct page *page, unsigned long nr)
+/* Unless somebody is to die first. */
+static bool clear_range(struct page *page, unsigned long nr)
 {
-	while (nr--) {
+	while (nr-- && !fatal_signal_pending(current)) {
 		clear_highpage(page++);
 		cond_resched();
 	}
+	return !fatal_signal_pending(current);
 }
 
 /* Goes through a zone, by blocks that the buddy allocator could have given. */
@@ -89,10 +91,13 @@ static struct page *alloc_range_in(struct zone *zone, unsigned long nr, unsigned
 }
 
 /*
+ * dmaheap_alloc_range - contiguous pages, each counted by itself, that do not lie beyond an
+ * address; zeroed
+ *
  * The highest zones first: low memory is for devices that reach no other.  ZONE_MOVABLE is kept
  * free of what cannot be moved, as buffers cannot, so that memory can be unplugged.
  */
-static struct page *alloc_range(unsigned long nr, phys_addr_t highest)
+struct page *dmaheap_alloc_range(unsigned long nr, phys_addr_t highest)
 {
 	unsigned long end = PHYS_PFN(highest) + 1;
 	struct page *page = NULL;
@@ -106,8 +111,10 @@ static struct page *alloc_range(unsigned long nr, phys_addr_t highest)
 				page = alloc_range_in(zone, nr, end);
 		}
 	/* The kernel may or may not have zeroed it, as it was started. */
-	if (page)
-		clear_range(page, nr);
+	if (page && !clear_range(page, nr)) {
+		free_range(page, nr);
+		return NULL;
+	}
 	return page;
 }
 
@@ -137,7 +144,7 @@ int dma_heap_buffer_add_contiguous(struct dma_heap_buffer *buffer, phys_addr_t h
 		return err;
 	page = alloc_order(nr, highest);
 	if (!page)
-		page = alloc_range(nr, highest);
+		page = dmaheap_alloc_range(nr, highest);
 	if (!page)
 		return fatal_signal_pending(current) ? -EINTR : -ENOMEM;
 	err = dma_heap_buffer_add(buffer, page_to_phys(page), len);

@@ -201,7 +201,8 @@ int dmaheap_end_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction dir, 
 			   size_t len);
 
 /* limits.c: what devices can take */
-int dmaheap_segment_limits(struct device *dev, struct dmaheap_segment_limits *limits);
+int dmaheap_segment_limits(const struct dma_heap_buffer *buffer, struct device *dev,
+			   struct dmaheap_segment_limits *limits);
 size_t dmaheap_next_segment(const struct dma_heap_buffer *buffer, size_t offset,
 			    const struct dmaheap_segment_limits *limits, phys_addr_t *phys);
 struct iommu_domain *dmaheap_translation_of(struct device *dev);
@@ -214,6 +215,7 @@ int dmaheap_check_fit(const struct dma_heap_buffer *buffer,
 
 /* pages.c: memory of the machine */
 struct page *dmaheap_alloc_below(phys_addr_t highest, unsigned int order, gfp_t gfp);
+struct page *dmaheap_alloc_range(unsigned long nr, phys_addr_t highest);
 
 /* mapping.c: the buffer as devices see it */
 bool dmaheap_has_pages(const struct dma_heap_buffer *buffer);

@@ -12,22 +12,6 @@
 #include "../compat/bounce.h"
 #include "core.h"
 
-/* dmaheap_segment_limits - of a device; says in the log why there are none */
-int dmaheap_segment_limits(struct device *dev, struct dmaheap_segment_limits *limits)
-{
-	limits->max = min_t(size_t, dma_get_max_seg_size(dev), dma_max_mapping_size(dev));
-	limits->max = min_t(size_t, limits->max, UINT_MAX) & PAGE_MASK;
-	limits->boundary = dma_get_seg_boundary(dev);
-	/* Importers walk the list by pages: no segment may be smaller. */
-	if (limits->max && limits->boundary >= PAGE_SIZE - 1)
-		return 0;
-	dev_warn_ratelimited(
-		dev,
-		"dmaheap: takes segments of %u bytes up to a boundary of %#lx, but a page is the least\n",
-		dma_get_max_seg_size(dev), limits->boundary);
-	return -EINVAL;
-}
-
 /* dmaheap_next_segment - from offset, as long as chunk and limits allow */
 size_t dmaheap_next_segment(const struct dma_heap_buffer *buffer, size_t offset,
 			    const struct dmaheap_segment_limits *limits, phys_addr_t *phys)
@@ -51,6 +35,46 @@ struct iommu_domain *dmaheap_translation_of(struct device *dev)
 static bool is_translated(struct device *dev)
 {
 	return get_dma_ops(dev) || dmaheap_translation_of(dev);
+}
+
+/* Does a device reach all of a buffer by itself? */
+static bool reaches_all(const struct dma_heap_buffer *buffer, struct device *dev)
+{
+	phys_addr_t phys;
+	size_t offset, len;
+
+	if (compat_must_bounce(dev) || is_translated(dev) || !dev->dma_mask)
+		return false;
+	for (offset = 0; offset < buffer->size && buffer->nr_chunks; offset += len) {
+		len = dma_heap_buffer_chunk(buffer, offset, &phys);
+		if (!dma_capable(dev, phys_to_dma(dev, phys), len, false))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * dmaheap_segment_limits - of a device; says in the log why there are none
+ *
+ * A bounce buffer holds no more than 256 KiB, which is said of devices that may need one: it does
+ * not matter if this buffer needs none.
+ */
+int dmaheap_segment_limits(const struct dma_heap_buffer *buffer, struct device *dev,
+			   struct dmaheap_segment_limits *limits)
+{
+	limits->max = min_t(size_t, dma_get_max_seg_size(dev), UINT_MAX);
+	if (!reaches_all(buffer, dev))
+		limits->max = min_t(size_t, limits->max, dma_max_mapping_size(dev));
+	limits->max &= PAGE_MASK;
+	limits->boundary = dma_get_seg_boundary(dev);
+	/* Importers walk the list by pages: no segment may be smaller. */
+	if (limits->max && limits->boundary >= PAGE_SIZE - 1)
+		return 0;
+	dev_warn_ratelimited(
+		dev,
+		"dmaheap: takes segments of %u bytes up to a boundary of %#lx, but a page is the least\n",
+		dma_get_max_seg_size(dev), limits->boundary);
+	return -EINVAL;
 }
 
 /*
@@ -148,7 +172,7 @@ int dmaheap_check_fit(const struct dma_heap_buffer *buffer,
 	lockdep_assert_held(&buffer->making);
 	if (!buffer->nr_chunks || !mapping->dev->dma_mask || may_bounce(buffer, mapping->dev))
 		return 0;
-	err = dmaheap_segment_limits(mapping->dev, &limits);
+	err = dmaheap_segment_limits(buffer, mapping->dev, &limits);
 	if (!err)
 		err = dmaheap_check_reachable(buffer, mapping->dev, &limits);
 	return err ?: dmaheap_check_contiguous(buffer, mapping);
@@ -171,7 +195,7 @@ static void narrow(struct dma_heap_limits *limits, const struct dma_heap_buffer 
 {
 	struct device *dev = mapping->dev;
 	bool bounced = compat_must_bounce(dev);
-	size_t longest = min_t(size_t, dma_get_max_seg_size(dev), dma_max_mapping_size(dev));
+	size_t longest = dma_get_max_seg_size(dev);
 
 	if (bounced || dev_is_dma_coherent(dev))
 		limits->snooped = true;
@@ -179,7 +203,9 @@ static void narrow(struct dma_heap_limits *limits, const struct dma_heap_buffer 
 		limits->unsnooped = true;
 	if (is_translated(dev))
 		return;
-	if (!bounced)
+	if (bounced)
+		longest = min(longest, dma_max_mapping_size(dev));
+	else
 		limits->highest = min(limits->highest, highest_of(dev));
 	limits->longest = min(limits->longest, max(longest & PAGE_MASK, PAGE_SIZE));
 	if (mapping->contiguous)

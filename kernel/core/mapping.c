@@ -183,7 +183,7 @@ int dmaheap_mapping_make(struct dma_heap_buffer *buffer, struct dmaheap_mapping 
 	int err;
 
 	lockdep_assert_held(&buffer->making);
-	err = dmaheap_segment_limits(mapping->dev, &limits);
+	err = dmaheap_segment_limits(buffer, mapping->dev, &limits);
 	if (!err)
 		err = dmaheap_check_reachable(buffer, mapping->dev, &limits);
 	if (!err)

@@ -68,9 +68,14 @@ static int insert_frames(struct vm_area_struct *vma, unsigned long addr, unsigne
 	return 0;
 }
 
+/*
+ * May pages be handed to the kernel again?  Not if it would touch them through caches while the
+ * process looks past these: on x86 its own mapping is of the same type, elsewhere it is not.
+ */
 static bool is_counted(const struct dma_heap_buffer *buffer)
 {
-	return buffer->pages == DMA_HEAP_PAGES_COUNTED;
+	return buffer->pages == DMA_HEAP_PAGES_COUNTED &&
+	       (buffer->cpu == DMA_HEAP_CPU_CACHED || IS_ENABLED(CONFIG_X86));
 }
 
 /*

@@ -89,6 +89,17 @@ static struct page *alloc_chunk(size_t missing, phys_addr_t highest, size_t *siz
 	return NULL;
 }
 
+/*
+ * Zones do not end where a mask of 30 or 31 bits does, so that none may have a page that is low
+ * enough to give, though many are free: whoever is in the way is moved.
+ */
+static struct page *alloc_range_below(phys_addr_t highest, size_t longest, size_t missing,
+				      size_t *size)
+{
+	*size = min3(missing, longest, (size_t)SZ_1M);
+	return dmaheap_alloc_range(*size >> PAGE_SHIFT, highest);
+}
+
 /**
  * dma_heap_check_available - refuse what would hurt before anything is taken
  * @len:	bytes wanted of the whole of memory
@@ -141,11 +152,15 @@ int dma_heap_buffer_add_pages(struct dma_heap_buffer *buffer, phys_addr_t highes
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		page = alloc_chunk(missing, highest, &size);
+		/* Not for one who holds mmap_lock: see dma_heap_buffer_limits(). */
+		if (!page && highest < DMA_BIT_MASK(32) && !buffer->scattered)
+			page = alloc_range_below(highest, max(longest, PAGE_SIZE), missing,
+						 &size);
 		if (!page)
-			return -ENOMEM;
+			return fatal_signal_pending(current) ? -EINTR : -ENOMEM;
 		err = dma_heap_buffer_add(buffer, page_to_phys(page), size);
 		if (err)
-			__free_pages(page, get_order(size));
+			dma_heap_free_pages(buffer, page_to_phys(page), size);
 		cond_resched();
 	}
 	return err;

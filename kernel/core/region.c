@@ -162,7 +162,11 @@ static bool is_default(struct device_node *memory)
  */
 int dma_heap_regions_share_area(struct list_head *regions, const char *name)
 {
-	return add(regions, dmaheap_area_of(NULL), name);
+	struct dma_heap_region *area = dmaheap_area_of(NULL);
+
+	if (IS_ENABLED(CONFIG_DMA_CMA) && PTR_ERR_OR_ZERO(area) == -ENODEV)
+		pr_info("there is no default area of CMA, or nothing of it is free\n");
+	return add(regions, area, name);
 }
 EXPORT_SYMBOL_GPL(dma_heap_regions_share_area);
 
@@ -361,3 +365,23 @@ void dma_heap_region_free(struct dma_heap_buffer *buffer, phys_addr_t phys, size
 	buffer->region->ops->free(buffer->region, phys, len);
 }
 EXPORT_SYMBOL_GPL(dma_heap_region_free);
+
+/**
+ * dma_heap_region_clear - zero a chunk before it goes back to its buffer's region
+ * @buffer:	the buffer
+ * @phys:	where the chunk starts
+ * @len:	its length in bytes
+ *
+ * Whatever is given out is zero anyway.  This is for contents that must not stay in memory until
+ * somebody else wants it.
+ *
+ * Context: within &dma_heap_buffer_ops.free, before dma_heap_region_free(); may sleep.
+ * Return: 0, or -ENOMEM: it could not be mapped, and is as it was.
+ */
+int dma_heap_region_clear(struct dma_heap_buffer *buffer, phys_addr_t phys, size_t len)
+{
+	const struct dmaheap_region_ops *ops = buffer->region->ops;
+
+	return ops->clear ? ops->clear(buffer->region, phys, len) : 0;
+}
+EXPORT_SYMBOL_GPL(dma_heap_region_clear);

@@ -13,12 +13,15 @@ struct reserved_mem;
  * @alloc:	take @len bytes, aligned to @align, a power of two, and all zero, and put where
  *		they start into @phys; both are whole pages.  Returns 0, -ENOMEM, or -EINTR.
  * @free:	take them back
+ * @clear:	zero them once more, for who cannot leave that to the next user.  Returns 0 or
+ *		-ENOMEM.  NULL: it need not be.
  * @close:	give the region up, its name and its structure
  */
 struct dmaheap_region_ops {
 	int (*alloc)(struct dma_heap_region *region, size_t len, size_t align,
 		     phys_addr_t *phys);
 	void (*free)(struct dma_heap_region *region, phys_addr_t phys, size_t len);
+	int (*clear)(struct dma_heap_region *region, phys_addr_t phys, size_t len);
 	void (*close)(struct dma_heap_region *region);
 };
 

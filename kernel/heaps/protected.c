@@ -52,6 +52,9 @@ static void protected_free(struct dma_heap_buffer *buffer, phys_addr_t phys, siz
 	const struct dma_heap_protected *lent_by = dma_heap_buffer_get_priv(buffer);
 	int err = lent_by ? lent_by->ops->reclaim(lent_by->priv, phys, len) : 0;
 
+	/* What was worth protecting does not lie around until somebody wants the memory. */
+	if (!err)
+		err = dma_heap_region_clear(buffer, phys, len);
 	if (!err)
 		dma_heap_region_free(buffer, phys, len);
 	else

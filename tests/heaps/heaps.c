@@ -346,7 +346,7 @@ static void pinned(void)
 	fill(bytes, len, 0, 3);
 	iov = (struct iovec){ .iov_base = bytes, .iov_len = len };
 	must(pipe(ends));
-	if (kind->uncounted) {
+	if (heap_is_uncounted()) {
 		check_errno(vmsplice(ends[1], &iov, 1, 0), EFAULT);
 		return;
 	}

@@ -273,7 +273,7 @@ static void negotiated_segments(void)
 
 static void negotiated_contiguous(void)
 {
-	int any = limited(64, 0), one = limited(64, 0xffffffff), fd = heap_buffer(LEN);
+	int any = limited(64, 0), one = limited(32, 0xffffffff), fd = heap_buffer(LEN);
 	uint32_t first = device_attach(any, fd), second = device_attach(one, fd);
 
 	if (all_bounced())

@@ -59,7 +59,10 @@ static void cma_refuses(void)
 		tap_skip("there is CMA here");
 	check(!module_try("dmaheap_cma", ""));
 	check(log_says("dmaheap_cma: this kernel has no area of CMA"));
-	check(!module_try("dmaheap_chunk", "area=none") || true);
+	module_drop("dmaheap_chunk");
+	check(!module_try("dmaheap_chunk", "area=none"));
+	check(log_says("area=none: this kernel has no default area of CMA"));
+	must(module_load("dmaheap_chunk"));
 }
 
 /* ---- carveouts ---- */

@@ -168,7 +168,7 @@ static void faulted_again(void)
 	char *bytes = buffer_map(heap_buffer(LEN), LEN);
 
 	fill(bytes, LEN, 0, 7);
-	if (heap_kind()->uncounted) /* of such mappings the kernel takes nothing away */
+	if (heap_is_uncounted()) /* of such mappings the kernel takes nothing away */
 		check_errno(madvise(bytes + PAGE, 3 * MIB, MADV_DONTNEED), EINVAL);
 	else
 		must(madvise(bytes + PAGE, 3 * MIB, MADV_DONTNEED));

@@ -26,6 +26,7 @@ struct list_head;
 #define dma_heap_region_node dmaheap_region_node
 #define dma_heap_region_priv dmaheap_region_priv
 #define dma_heap_region_free dmaheap_region_free
+#define dma_heap_region_clear dmaheap_region_clear
 #define dma_heap_buffer_add_region dmaheap_buffer_add_region
 
 /* Finding regions */
@@ -48,5 +49,6 @@ bool dma_heap_regions_all_unmapped(const struct list_head *regions);
 int dma_heap_buffer_add_region(struct dma_heap_buffer *buffer, struct dma_heap_region *region,
 			       size_t len, size_t align);
 void dma_heap_region_free(struct dma_heap_buffer *buffer, phys_addr_t phys, size_t len);
+int dma_heap_region_clear(struct dma_heap_buffer *buffer, phys_addr_t phys, size_t len);
 
 #endif /* _LINUX_DMA_HEAP_REGION_H */
