@@ -285,8 +285,8 @@ static struct dma_buf *allocate_locked(struct dma_heap *heap, size_t len, u32 fd
  * Context: process context, may sleep.
  * Return: a zeroed dma-buf, to be dropped by dma_buf_put(), or an ERR_PTR(): -EINVAL
  * when @len is 0 or cannot be rounded up, or a flag is unknown; -ENODEV when the heap
- * was removed or its module is being unloaded; -EAGAIN when that is still being loaded; -EINTR when a fatal signal came; -ENFILE
- * when the system has too many open files; -ENOMEM.
+ * was removed or its module is being unloaded; -EAGAIN when that is still being loaded;
+ * -EINTR when a fatal signal came; -ENFILE when the system has too many open files; -ENOMEM.
  */
 struct dma_buf *dma_heap_buffer_alloc(struct dma_heap *heap, size_t len, u32 fd_flags,
 				      u64 heap_flags)

@@ -84,7 +84,6 @@ static struct dma_heap_region *region_of(struct device_node *memory)
 		pr_err("%pOF: has another use, being compatible with it\n", memory);
 		return ERR_PTR(-EBUSY);
 	}
-
 	if (!rmem) {
 		pr_err("%pOF: the kernel has not reserved this memory\n", memory);
 		return ERR_PTR(-ENODEV);
@@ -118,8 +117,8 @@ static int add_node(struct list_head *regions, struct device_node *node,
  * Context: process context, may sleep.
  * Return: 0, also when there is none, or of the first that fails, with the reason in the log:
  * -EINVAL when a node names no region or one that is not made of whole pages; -ENODEV when the
- * kernel has not reserved it; -EBUSY when it has a heap or another use; -ENXIO when there is no memory;
- * -ENOMEM.  In any case dma_heap_regions_drop() is to follow.
+ * kernel has not reserved it; -EBUSY when it has a heap or another use; -ENXIO when there is no
+ * memory; -ENOMEM.  In any case dma_heap_regions_drop() is to follow.
  */
 int dma_heap_regions_of_nodes(struct list_head *regions, const char *compatible)
 {
@@ -142,6 +141,24 @@ int dma_heap_regions_of_nodes(struct list_head *regions, const char *compatible)
 	return 0;
 }
 EXPORT_SYMBOL_GPL(dma_heap_regions_of_nodes);
+
+/**
+ * dma_heap_regions_find - find regions by a module parameter and by the device tree
+ * @regions:	list that they are added to
+ * @texts:	as for dma_heap_regions_parse()
+ * @nr:		how many there are
+ * @compatible:	as for dma_heap_regions_of_nodes()
+ *
+ * Context: process context, may sleep.
+ * Return: as of both.  In any case dma_heap_regions_drop() is to follow.
+ */
+int dma_heap_regions_find(struct list_head *regions, char *const *texts, unsigned int nr,
+			  const char *compatible)
+{
+	return dma_heap_regions_parse(regions, texts, nr) ?:
+		       dma_heap_regions_of_nodes(regions, compatible);
+}
+EXPORT_SYMBOL_GPL(dma_heap_regions_find);
 
 /* ---- areas of the contiguous memory allocator ---- */
 

@@ -44,10 +44,8 @@ static LIST_HEAD(carveouts);
 
 static int __init carveout_init(void)
 {
-	int err = dma_heap_regions_parse(&carveouts, regions, nr_regions);
+	int err = dma_heap_regions_find(&carveouts, regions, nr_regions, COMPATIBLE);
 
-	if (!err)
-		err = dma_heap_regions_of_nodes(&carveouts, COMPATIBLE);
 	if (!err && list_empty(&carveouts)) {
 		pr_err("there is no carveout: neither regions= nor a node of the device tree compatible with " COMPATIBLE
 		       " names one\n");

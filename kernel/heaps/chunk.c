@@ -115,10 +115,8 @@ static int check_nodes(void)
 
 static int find_regions(void)
 {
-	int err = dma_heap_regions_parse(&chunked, regions, nr_regions);
+	int err = dma_heap_regions_find(&chunked, regions, nr_regions, COMPATIBLE);
 
-	if (!err)
-		err = dma_heap_regions_of_nodes(&chunked, COMPATIBLE);
 	if (!err && area) {
 		err = dma_heap_regions_share_area(&chunked, area);
 		if (err == -ENODEV)

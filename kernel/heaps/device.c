@@ -166,20 +166,22 @@ static void device_release(struct dma_heap_buffer *buffer)
 	struct holding *holding = dma_heap_buffer_get_priv(buffer);
 	struct piece *piece, *next;
 	struct device *dev;
+	bool lost;
 
 	if (!holding)
 		return;
 	dev = holding->owner->dev;
+	lost = is_lost(holding);
 	list_for_each_entry_safe(piece, next, &holding->pieces, link) {
-		if (is_lost(holding))
-			dev_err(dev,
-				"dmaheap: its IOMMU or area of CMA is gone before its buffers: %zu bytes are lost\n",
-				piece->size);
-		else
+		if (!lost)
 			dma_free_noncontiguous(dev, piece->size, piece->sgt,
 					       DMA_BIDIRECTIONAL);
 		kfree(piece);
 	}
+	if (lost)
+		dev_err(dev,
+			"dmaheap: its IOMMU or area of CMA is gone before its buffers: %zu bytes are lost\n",
+			dma_heap_buffer_size(buffer));
 	kref_put(&holding->owner->users, device_heap_free);
 	kfree(holding);
 	dma_heap_buffer_set_priv(buffer, NULL);

@@ -83,10 +83,8 @@ static struct dma_heap_protected *heaps;
 
 static int __init reference_init(void)
 {
-	int err = dma_heap_regions_parse(&carveouts, regions, nr_regions);
+	int err = dma_heap_regions_find(&carveouts, regions, nr_regions, COMPATIBLE);
 
-	if (!err)
-		err = dma_heap_regions_of_nodes(&carveouts, COMPATIBLE);
 	if (!err && list_empty(&carveouts)) {
 		pr_err("there is no carveout: neither regions= nor a node of the device tree compatible with " COMPATIBLE
 		       " names one\n");

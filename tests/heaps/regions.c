@@ -156,6 +156,19 @@ static void carveout_of_nothing(void)
 	must(module_load("dmaheap_carveout"));
 }
 
+/* Where the kernel's struct pages end, a region has to end, too. */
+static void carveout_of_both(void)
+{
+	if (!cmdline_has("memmap=192M$0x174000000"))
+		tap_skip("no memory without struct page was set aside here");
+	module_drop("dmaheap_carveout");
+	check(!module_try("dmaheap_carveout", "regions=a:128M@0x174000000"));
+	check(log_says("the kernel has struct pages up to 0x0000000178000000"));
+	check(module_try("dmaheap_carveout", "regions=a:64M@0x174000000,b:64M@0x178000000"));
+	must(module_unload("dmaheap_carveout"));
+	must(module_load("dmaheap_carveout"));
+}
+
 /* On x86: that nobody maps it by another type, the kernel has to be told. */
 static void carveout_type(void)
 {
@@ -202,6 +215,16 @@ static void close_all(void)
 		close(fd);
 }
 
+/* Only where all devices are bounced may a device not map such memory. */
+static bool is_mapped(int device, int fd, struct dmaheap_test_map *map)
+{
+	if (!device_try(device, fd, map))
+		return true;
+	check_equal(errno, EIO);
+	check(all_bounced());
+	return false;
+}
+
 static void chunk_parameters(void)
 {
 	static const char *const wrong[] = { "3M", "32K", "32M", "0", "1Mx", "-1" };
@@ -223,7 +246,7 @@ static void chunk_parameters(void)
 			 right[i] / KIB, base);
 		check(module_try("dmaheap_chunk", parameters));
 		heap_use("a");
-		if (!device_try(device, heap_buffer(right[i] + 1), &map)) {
+		if (is_mapped(device, heap_buffer(right[i] + 1), &map)) {
 			check_equal(map.segments, behind_iommu() ? 1 : 2);
 			check(behind_iommu() || map.shortest == right[i]);
 			check(map.alignment >= right[i] || behind_iommu());
@@ -236,7 +259,7 @@ static void chunk_parameters(void)
 	snprintf(parameters, sizeof(parameters), "chunk=16M regions=a:31M@%#llx", base + MIB);
 	check(module_try("dmaheap_chunk", parameters));
 	heap_use("a");
-	if (!device_try(device, heap_buffer(MIB), &map) && !behind_iommu())
+	if (is_mapped(device, heap_buffer(MIB), &map) && !behind_iommu())
 		check_equal(map.first, base + 16 * MIB);
 	check_errno(heap_try(heap_open(), MIB), ENOMEM);
 	close_all();
@@ -254,8 +277,8 @@ static void chunk_of_area(void)
 	module_drop("dmaheap_chunk");
 	check(module_try("dmaheap_chunk", "chunk=16M area=a"));
 	heap_use("a");
-	if (!device_try(device_new(64, 0xffffffff), heap_buffer(MIB), &map) &&
-	    !behind_iommu() && !all_bounced())
+	if (is_mapped(device_new(64, 0xffffffff), heap_buffer(MIB), &map) && !behind_iommu() &&
+	    !all_bounced())
 		check(map.alignment >= 16 * MIB);
 	close_all();
 	must(module_unload("dmaheap_chunk"));
@@ -380,6 +403,7 @@ static const struct test tests[] = {
 	TEST(carveout_parameters, "carveouts: each wrong parameter is refused, and why"),
 	TEST(carveout_of_nothing, "carveouts: where there is no memory"),
 	TEST(carveout_type, "carveouts: noted as write-combined"),
+	TEST(carveout_of_both, "carveouts: with and without struct page are two"),
 	TEST(carveout_without_pages, "carveouts: of memory without struct page"),
 	TEST(chunk_parameters, "chunks: of 64 KiB and of 16 MiB, and nothing between powers"),
 	TEST(chunk_of_area, "chunks: of 16 MiB, of an area of CMA"),

@@ -17,6 +17,7 @@ struct list_head;
 
 #define dma_heap_regions_parse dmaheap_regions_parse
 #define dma_heap_regions_of_nodes dmaheap_regions_of_nodes
+#define dma_heap_regions_find dmaheap_regions_find
 #define dma_heap_regions_of_areas dmaheap_regions_of_areas
 #define dma_heap_regions_share_area dmaheap_regions_share_area
 #define dma_heap_regions_publish(regions, ops, priv) \
@@ -32,6 +33,8 @@ struct list_head;
 /* Finding regions */
 int dma_heap_regions_parse(struct list_head *regions, char *const *texts, unsigned int nr);
 int dma_heap_regions_of_nodes(struct list_head *regions, const char *compatible);
+int dma_heap_regions_find(struct list_head *regions, char *const *texts, unsigned int nr,
+			  const char *compatible);
 int dma_heap_regions_of_areas(struct list_head *regions);
 int dma_heap_regions_share_area(struct list_head *regions, const char *name);
 
