@@ -2,7 +2,7 @@
 #
 # dmaheap: everything that one types.  "make help" lists it.
 
-.PHONY: help setup run test test-debug check modules install uninstall clean
+.PHONY: help setup run bench test test-debug check modules install uninstall clean
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -14,6 +14,10 @@ setup:
 #: make run        camera to screen on a stock kernel, in a virtual machine: out/frame.png
 run: setup
 	@examples/run
+
+#: make bench      measure beside the kernel's own heap and udmabuf: out/bench.json, plots
+bench: setup
+	@bench/run
 
 #: make test       all tests, on all kernels
 test: setup

@@ -2,6 +2,7 @@
 #include "heap.h"
 
 #include <fcntl.h>
+#include <glob.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -316,6 +317,7 @@ static long long sum_of(const char *path, const char *format)
 
 long long available(void)
 {
+	pools_drain();
 	return meminfo("MemAvailable") +
 	       sum_of("/proc/zoneinfo", " count: %lld") * sysconf(_SC_PAGESIZE);
 }
@@ -602,15 +604,83 @@ void evict(uint64_t seed)
 	must(ioctl(common_device(), DMAHEAP_TEST_EVICT, &seed));
 }
 
+/* Where the kernel has a framework of its own, the plain class is its. */
+static const char *class_name(void)
+{
+	return access("/sys/class/dmaheap", F_OK) ? "dma_heap" : "dmaheap";
+}
+
+static const char *heap_file(const char *folder, const char *name)
+{
+	static char path[256];
+
+	snprintf(path, sizeof(path), "/sys/class/%s/%s/%s/%s", class_name(), heap_name(),
+		 folder, name);
+	return path;
+}
+
 uint64_t heap_counter(const char *name)
 {
-	char path[256];
+	return file_number(heap_file("cache", name));
+}
 
-	/* Where the kernel has a framework of its own, the plain class is its. */
-	snprintf(path, sizeof(path), "/sys/class/%s/%s/cache/%s",
-		 access("/sys/class/dmaheap", F_OK) ? "dma_heap" : "dmaheap", heap_name(),
-		 name);
-	return file_number(path);
+bool heap_has_pool(void)
+{
+	return !access(heap_file("pool", "fill"), F_OK);
+}
+
+uint64_t pool_number(const char *name)
+{
+	return file_number(heap_file("pool", name));
+}
+
+uint64_t pool_size(void)
+{
+	/* In this order: what is zeroed meanwhile counts twice rather than not at all. */
+	uint64_t dirty = pool_number("dirty_bytes");
+
+	return dirty + pool_number("clean_bytes");
+}
+
+int pool_try(const char *name, const char *text)
+{
+	int fd = open(heap_file("pool", name), O_WRONLY | O_CLOEXEC), error;
+	ssize_t written = fd < 0 ? -1 : write(fd, text, strlen(text));
+
+	error = errno;
+	if (fd >= 0)
+		close(fd);
+	errno = error;
+	return written < 0 ? -1 : 0;
+}
+
+void pools_drain(void)
+{
+	char pattern[64];
+	glob_t files;
+	size_t i;
+
+	snprintf(pattern, sizeof(pattern), "/sys/class/%s/*/pool/drain", class_name());
+	if (glob(pattern, 0, NULL, &files))
+		return;
+	for (i = 0; i < files.gl_pathc; i++)
+		file_write(files.gl_pathv[i], "1T");
+	globfree(&files);
+}
+
+#define POOL_MAX "/sys/module/dmaheap_core/parameters/pool_max"
+
+uint64_t pool_max(void)
+{
+	return file_number(POOL_MAX);
+}
+
+void pool_set_max(uint64_t bytes)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%" PRIu64, bytes);
+	file_write(POOL_MAX, text);
 }
 
 void part_sync(int fd, uint64_t flags, uint64_t offset, uint64_t len)

@@ -77,7 +77,10 @@ int table_length(void);
 long long meminfo_try(const char *key);
 long long meminfo(const char *key);
 
-/* Memory that can be had, also what lies on the lists of single CPUs; in bytes. */
+/*
+ * Memory that can be had, also what lies on the lists of single CPUs; in bytes.  Pools give theirs
+ * back first.
+ */
 long long available(void);
 
 /* Pages that the kernel has given out since it started. */
@@ -144,6 +147,17 @@ void evict(uint64_t seed);
 
 /* A number of the heap under test in sysfs. */
 uint64_t heap_counter(const char *name);
+
+/* The pool of the heap under test: a number, all that it has, and writing; -1 and errno. */
+bool heap_has_pool(void);
+uint64_t pool_number(const char *name);
+uint64_t pool_size(void);
+int pool_try(const char *name, const char *text);
+/* All pools give everything back. */
+void pools_drain(void);
+/* How much all pools keep together, in bytes. */
+uint64_t pool_max(void);
+void pool_set_max(uint64_t bytes);
 
 /* Begins or ends an access of the CPU to a part, by DMA_HEAP_IOCTL_SYNC. */
 void part_sync(int fd, uint64_t flags, uint64_t offset, uint64_t len);

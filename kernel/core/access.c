@@ -308,6 +308,16 @@ int dmaheap_pass_caches(struct dma_heap_buffer *buffer)
 	return 0;
 }
 
+/* dmaheap_was_cleaned - the same was done ahead of time */
+void dmaheap_was_cleaned(struct dma_heap_buffer *buffer)
+{
+	/* Where all devices snoop, it makes no difference. */
+	if (!IS_ENABLED(CONFIG_ARCH_HAS_SYNC_DMA_FOR_DEVICE))
+		return;
+	guard(mutex)(&buffer->lock);
+	dmaheap_ownership_cleaned(&buffer->ownership);
+}
+
 /*
  * dmaheap_begin_vmap, dmaheap_end_vmap - the kernel's own mapping of the buffer
  *

@@ -13,32 +13,47 @@
 #include "../compat/vmap_pfn.h"
 #include "check.h"
 #include "core.h"
+#include "pool.h"
+#include "trace.h"
 
 /* For arrays as large as a caller makes them: they may fail, and kill nobody. */
 #define GFP_META (GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
+/* dmaheap_reserve - make room for as many chunks as a buffer is going to have */
+int dmaheap_reserve(struct dma_heap_buffer *buffer, unsigned int room)
+{
+	struct dmaheap_memory *old = buffer->memory, *memory;
+
+	if (old && old->room >= room)
+		return 0;
+	memory = kvmalloc(struct_size(memory, chunks, room), GFP_META);
+	if (!memory)
+		return -ENOMEM;
+	memory->room = room;
+	memory->nr = old ? old->nr : 0;
+	if (old) {
+		memcpy(memory->chunks, old->chunks, old->nr * sizeof(*old->chunks));
+		kvfree(old);
+	}
+	buffer->memory = memory;
+	return 0;
+}
+
 /* Makes room for one more chunk. */
 static int buffer_grow(struct dma_heap_buffer *buffer)
 {
-	unsigned int max = buffer->max_chunks ? 2 * buffer->max_chunks : 8;
-	struct dmaheap_chunk *chunks;
+	const struct dmaheap_memory *memory = buffer->memory;
 
-	if (buffer->nr_chunks < buffer->max_chunks)
-		return 0;
-	chunks = kvmalloc_array(max, sizeof(*chunks), GFP_META);
-	if (!chunks)
-		return -ENOMEM;
-	if (buffer->nr_chunks)
-		memcpy(chunks, buffer->chunks, buffer->nr_chunks * sizeof(*chunks));
-	kvfree(buffer->chunks);
-	buffer->chunks = chunks;
-	buffer->max_chunks = max;
-	return 0;
+	if (!memory)
+		return dmaheap_reserve(buffer, 8);
+	return memory->nr < memory->room ? 0 : dmaheap_reserve(buffer, 2 * memory->room);
 }
 
 static size_t buffer_filled(const struct dma_heap_buffer *buffer)
 {
-	return buffer->nr_chunks ? buffer->chunks[buffer->nr_chunks - 1].end : 0;
+	const struct dmaheap_memory *memory = buffer->memory;
+
+	return memory && memory->nr ? memory->chunks[memory->nr - 1].end : 0;
 }
 
 /**
@@ -62,7 +77,7 @@ int dma_heap_buffer_add(struct dma_heap_buffer *buffer, phys_addr_t phys, size_t
 	err = buffer_grow(buffer);
 	if (err)
 		return err;
-	buffer->chunks[buffer->nr_chunks++] = (struct dmaheap_chunk){
+	buffer->memory->chunks[buffer->memory->nr++] = (struct dmaheap_chunk){
 		.phys = phys,
 		.end = filled + len,
 	};
@@ -160,21 +175,22 @@ EXPORT_SYMBOL_GPL(dma_heap_buffer_set_cpu);
 size_t dma_heap_buffer_chunk(const struct dma_heap_buffer *buffer, size_t offset,
 			     phys_addr_t *phys)
 {
-	unsigned int low = 0, high = buffer->nr_chunks - 1;
+	const struct dmaheap_chunk *chunks = buffer->memory->chunks;
+	unsigned int low = 0, high = buffer->memory->nr - 1;
 	size_t start;
 
 	/* The first chunk that ends behind the offset. */
 	while (low < high) {
 		unsigned int middle = low + (high - low) / 2;
 
-		if (buffer->chunks[middle].end > offset)
+		if (chunks[middle].end > offset)
 			high = middle;
 		else
 			low = middle + 1;
 	}
-	start = low ? buffer->chunks[low - 1].end : 0;
-	*phys = buffer->chunks[low].phys + (offset - start);
-	return buffer->chunks[low].end - offset;
+	start = low ? chunks[low - 1].end : 0;
+	*phys = chunks[low].phys + (offset - start);
+	return chunks[low].end - offset;
 }
 EXPORT_SYMBOL_GPL(dma_heap_buffer_chunk);
 
@@ -197,7 +213,7 @@ static struct dma_heap_buffer *buffer_create(struct dma_heap *heap,
 	INIT_LIST_HEAD(&buffer->checked);
 	dmaheap_ownership_init(&buffer->ownership);
 	buffer->pid = task_tgid_nr(current);
-	get_task_comm(buffer->comm, current->group_leader);
+	strscpy(buffer->comm, current->group_leader->comm, sizeof(buffer->comm));
 	return buffer;
 }
 
@@ -209,26 +225,42 @@ static int buffer_populate(struct dma_heap_buffer *buffer)
 				 (buffer->pages == DMA_HEAP_PAGES_NONE &&
 				  buffer->cpu == DMA_HEAP_CPU_CACHED)))
 		err = -EINVAL;
-	if (!err && buffer->cpu != DMA_HEAP_CPU_CACHED)
+	if (err)
+		return err;
+	if (buffer->ahead)
+		dmaheap_was_cleaned(buffer);
+	else if (buffer->cpu != DMA_HEAP_CPU_CACHED)
 		err = dmaheap_pass_caches(buffer);
 	return err;
 }
 
-static void buffer_unpopulate(struct dma_heap_buffer *buffer)
+static void free_chunks(struct dma_heap_buffer *buffer)
 {
+	struct dmaheap_memory *memory = buffer->memory;
 	size_t start = 0;
 	unsigned int i;
 
-	dmaheap_mapping_unmake(&buffer->cache);
-	if (buffer->ops->release)
-		buffer->ops->release(buffer);
-	for (i = 0; i < buffer->nr_chunks && buffer->ops->free; i++) {
-		struct dmaheap_chunk *chunk = &buffer->chunks[i];
+	for (i = 0; i < memory->nr && buffer->ops->free; i++) {
+		struct dmaheap_chunk *chunk = &memory->chunks[i];
 
 		buffer->ops->free(buffer, chunk->phys, chunk->end - start);
 		start = chunk->end;
 	}
-	buffer->nr_chunks = 0;
+	kvfree(memory);
+}
+
+static void buffer_unpopulate(struct dma_heap_buffer *buffer)
+{
+	dmaheap_cache_forget(buffer);
+	if (buffer->ops->release)
+		buffer->ops->release(buffer);
+	if (buffer->pooled)
+		dmaheap_pool_give(buffer->heap->pool, buffer->memory);
+	else if (buffer->memory)
+		free_chunks(buffer);
+	buffer->memory = NULL;
+	buffer->pooled = false;
+	buffer->ahead = false;
 	buffer->region = NULL;
 	buffer->cpu = buffer->ops->cpu;
 	buffer->pages = buffer->ops->pages;
@@ -244,7 +276,7 @@ int dmaheap_settle(struct dma_heap_buffer *buffer)
 	int err;
 
 	lockdep_assert_held(&buffer->making);
-	if (buffer->nr_chunks)
+	if (buffer->memory)
 		return 0;
 	err = buffer_populate(buffer);
 	if (err)
@@ -254,9 +286,8 @@ int dmaheap_settle(struct dma_heap_buffer *buffer)
 
 static void buffer_destroy(struct dma_heap_buffer *buffer)
 {
-	if (buffer->nr_chunks)
+	if (buffer->memory)
 		buffer_unpopulate(buffer);
-	kvfree(buffer->chunks);
 	mutex_destroy(&buffer->lock);
 	mutex_destroy(&buffer->making);
 	dma_heap_put(buffer->heap);
@@ -375,7 +406,7 @@ static void *map_frames(struct dma_heap_buffer *buffer, pgprot_t prot)
 /* Memory that is not the kernel's, and is in one piece. */
 static bool is_remapped(const struct dma_heap_buffer *buffer)
 {
-	return buffer->pages == DMA_HEAP_PAGES_NONE && buffer->nr_chunks == 1;
+	return buffer->pages == DMA_HEAP_PAGES_NONE && buffer->memory->nr == 1;
 }
 
 static void *map_memory(struct dma_heap_buffer *buffer)
@@ -383,7 +414,7 @@ static void *map_memory(struct dma_heap_buffer *buffer)
 	pgprot_t prot = dmaheap_cpu_prot(buffer, PAGE_KERNEL);
 
 	if (is_remapped(buffer))
-		return memremap(buffer->chunks[0].phys, buffer->size, MEMREMAP_WC);
+		return memremap(buffer->memory->chunks[0].phys, buffer->size, MEMREMAP_WC);
 	return dmaheap_has_pages(buffer) ? map_pages(buffer, prot) : map_frames(buffer, prot);
 }
 
@@ -434,6 +465,7 @@ static void buffer_release(struct dma_buf *dmabuf)
 {
 	struct dma_heap_buffer *buffer = dmabuf->priv;
 
+	trace_dmaheap_free(buffer);
 	dmaheap_debugfs_del(buffer);
 	dmaheap_check_release(buffer);
 	buffer_destroy(buffer);
@@ -499,7 +531,7 @@ struct dma_buf *dma_heap_buffer_export(struct dma_heap *heap,
 				       u32 fd_flags)
 {
 	struct dma_buf_export_info info = {
-		.exp_name = dma_heap_get_name(heap),
+		.exp_name = dev_name(&heap->dev),
 		.owner = heap->owner,
 		.ops = dma_buf_ops_of(ops),
 		.size = len,
@@ -526,6 +558,7 @@ struct dma_buf *dma_heap_buffer_export(struct dma_heap *heap,
 	buffer->dmabuf = dmabuf;
 	buffer->ino = file_inode(dmabuf->file)->i_ino;
 	dmaheap_debugfs_add(buffer);
+	trace_dmaheap_alloc(buffer);
 	return dmabuf;
 }
 EXPORT_SYMBOL_GPL(dma_heap_buffer_export);

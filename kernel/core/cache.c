@@ -9,10 +9,12 @@
 #include <linux/cache.h>
 #include <linux/dma-mapping.h>
 #include <linux/platform_device.h>
+#include <linux/slab.h>
 
 #include "../compat/bounce.h"
 #include "../compat/coherency.h"
 #include "core.h"
+#include "pool.h"
 #include "trace.h"
 
 /* NULL where all devices snoop. */
@@ -64,18 +66,57 @@ void dmaheap_cache_exit(void)
  */
 int dmaheap_cache_prepare(struct dma_heap_buffer *buffer)
 {
+	struct dmaheap_mapping *cache;
 	int err;
 
 	lockdep_assert_held(&buffer->making);
 	/* What the kernel does not map has no lines in the caches, and cannot be named there. */
-	if (!cache_device || buffer->cache.place || buffer->pages == DMA_HEAP_PAGES_NONE)
+	if (!cache_device || buffer->cache || buffer->pages == DMA_HEAP_PAGES_NONE)
 		return 0;
-	buffer->cache.dev = &cache_device->dev;
-	err = dmaheap_mapping_make(buffer, &buffer->cache);
-	if (err)
+	cache = kzalloc(sizeof(*cache), GFP_KERNEL);
+	if (!cache)
+		return -ENOMEM;
+	cache->dev = &cache_device->dev;
+	err = dmaheap_mapping_make(buffer, cache);
+	if (err) {
+		kfree(cache);
 		return err;
+	}
 	guard(mutex)(&buffer->lock);
-	buffer->cache.place = &buffer->ownership.memory;
+	buffer->cache = cache;
+	return 0;
+}
+
+/* dmaheap_cache_forget - its memory goes */
+void dmaheap_cache_forget(struct dma_heap_buffer *buffer)
+{
+	if (!buffer->cache)
+		return;
+	dmaheap_mapping_unmake(buffer->cache);
+	kfree(buffer->cache);
+	buffer->cache = NULL;
+}
+
+/*
+ * dmaheap_cache_ahead - what was zeroed for a buffer to come is written to memory now
+ *
+ * And, if that buffer is to be mapped past the caches, leaves no line in them.
+ */
+int dmaheap_cache_ahead(struct dmaheap_pool *pool, struct page *chunk)
+{
+	enum dma_data_direction dir = pool->combined ? DMA_BIDIRECTIONAL : DMA_TO_DEVICE;
+	size_t len = PAGE_SIZE << compound_order(chunk);
+	dma_addr_t addr;
+
+	if (!cache_device)
+		return 0;
+	addr = dma_map_page(&cache_device->dev, chunk, 0, len, dir);
+	if (dma_mapping_error(&cache_device->dev, addr))
+		return -EIO;
+	dma_unmap_page(&cache_device->dev, addr, len, dir);
+	atomic64_add(len, &pool->heap->bytes[DMAHEAP_CLEANED]);
+	if (pool->combined)
+		atomic64_add(len, &pool->heap->bytes[DMAHEAP_INVALIDATED]);
 	return 0;
 }
 
@@ -130,9 +171,9 @@ static void sync(struct dma_heap_buffer *buffer, struct dmaheap_mapping *mapping
 static void maintain(struct dma_heap_buffer *buffer, bool invalidate, size_t offset,
 		     size_t len)
 {
-	if (!buffer->cache.place) /* there are no two domains here */
+	if (!buffer->cache) /* there are no two domains here */
 		return;
-	sync(buffer, &buffer->cache, offset, len, invalidate);
+	sync(buffer, buffer->cache, offset, len, invalidate);
 	dmaheap_count(buffer, invalidate ? DMAHEAP_INVALIDATED : DMAHEAP_CLEANED, len);
 	trace_dmaheap_cache_op(buffer, invalidate ? "invalidate" : "clean", NULL, offset, len);
 }

@@ -31,6 +31,11 @@ void dmaheap_check_release(struct dma_heap_buffer *buffer);
 void dmaheap_check_show(struct seq_file *file);
 void dmaheap_check_exit(void);
 
+static inline bool dmaheap_is_checking(void)
+{
+	return static_branch_unlikely(&dmaheap_checking);
+}
+
 /* Somebody begins an access; @owner is NULL for the CPU. */
 static inline void dmaheap_check_begin(struct dma_heap_buffer *buffer,
 				       const struct dmaheap_mapping *owner,

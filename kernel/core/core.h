@@ -20,6 +20,11 @@
 
 #include "ownership.h"
 
+/* How many sizes of chunks there can be. */
+#define DMAHEAP_MAX_ORDERS 8
+
+struct dmaheap_pool;
+
 /**
  * enum dmaheap_count - bytes that are counted, per buffer and per heap
  * @DMAHEAP_CLEANED:	written from the caches to memory
@@ -49,6 +54,7 @@ enum dmaheap_count {
  * @lock:	protects @ops: read around each call, written while it becomes NULL
  * @ops:	NULL once the heap is removed
  * @bytes:	of all its buffers ever, by &enum dmaheap_count
+ * @pool:	pages for buffers to come, or NULL
  */
 struct dma_heap {
 	struct device dev;
@@ -60,6 +66,7 @@ struct dma_heap {
 	struct rw_semaphore lock;
 	const struct dma_heap_ops *ops;
 	atomic64_t bytes[DMAHEAP_NR_COUNTS];
+	struct dmaheap_pool *pool;
 };
 
 /**
@@ -108,6 +115,22 @@ struct dmaheap_chunk {
 };
 
 /**
+ * struct dmaheap_memory - the memory of a buffer, which can outlive it in a pool
+ * @link:	in the pool's list of what was given back and not yet sorted
+ * @turn:	the pool's turn when it was given back
+ * @room:	how many chunks there is room for
+ * @nr:		how many there are
+ * @chunks:	in order
+ */
+struct dmaheap_memory {
+	struct list_head link;
+	unsigned long turn;
+	unsigned int room;
+	unsigned int nr;
+	struct dmaheap_chunk chunks[];
+};
+
+/**
  * struct dma_heap_buffer - what stands behind a dma-buf of the exporter
  * @heap:	where it came from; counted
  * @ops:	how its memory is given back
@@ -116,10 +139,11 @@ struct dmaheap_chunk {
  * @region:	where the memory is from, if from a region
  * @cpu:	how the CPU gets at the memory; settled with it
  * @pages:	what the kernel knows of the memory; settled with it
- * @chunks:	its memory in order; never changes once it is settled: when the dma-buf exists
- *		or, of heaps that populate late, under @making
- * @nr_chunks:	how many there are; 0 as long as it is not settled
- * @max_chunks:	how many @chunks has room for
+ * @memory:	NULL as long as it is not settled, and never changes afterwards: it is settled when
+ *		the dma-buf exists or, of heaps that populate late, under @making
+ * @pooled:	whether the memory goes to the heap's pool
+ * @ahead:	whether all of it came zeroed and, where devices do not snoop, is in memory, not
+ *		in caches
  * @scattered:	whether it was the CPU that wanted the memory, if that is chosen late
  * @making:	held while memory is settled and mappings are made, of devices and of the
  *		kernel; taken inside the dma-buf's reservation lock
@@ -128,7 +152,7 @@ struct dmaheap_chunk {
  *		jobs end under it whose fences reclaim of memory may wait for
  * @mappings:	&struct dmaheap_mapping, one per attachment
  * @ownership:	where the newest bytes are
- * @cache:	mapping by which the caches are maintained; made once a device needs that
+ * @cache:	mapping by which the caches are maintained; NULL until a device needs that
  * @cpu_open:	accesses of the CPU, begun and not ended, by kind: 0 to all of the buffer, 1 to
  *		parts
  * @bytes:	what was done, by &enum dmaheap_count
@@ -147,9 +171,9 @@ struct dma_heap_buffer {
 	struct dma_heap_region *region;
 	enum dma_heap_cpu cpu;
 	enum dma_heap_pages pages;
-	struct dmaheap_chunk *chunks;
-	unsigned int nr_chunks;
-	unsigned int max_chunks;
+	struct dmaheap_memory *memory;
+	bool pooled;
+	bool ahead;
 	bool scattered;
 
 	struct mutex making;
@@ -158,7 +182,7 @@ struct dma_heap_buffer {
 	struct mutex lock;
 	struct list_head mappings;
 	struct dmaheap_ownership ownership;
-	struct dmaheap_mapping cache;
+	struct dmaheap_mapping *cache;
 	unsigned int cpu_open[2][DMAHEAP_NR_ACCESS_KINDS];
 	u64 bytes[DMAHEAP_NR_COUNTS];
 	struct list_head checked;
@@ -192,6 +216,7 @@ void dmaheap_free(struct device *dev);
 int dmaheap_check_request(u64 len, u32 fd_flags, u64 heap_flags);
 
 /* buffer.c: memory of a buffer */
+int dmaheap_reserve(struct dma_heap_buffer *buffer, unsigned int room);
 int dmaheap_settle(struct dma_heap_buffer *buffer);
 int dmaheap_settle_for_cpu(struct dma_heap_buffer *buffer);
 struct dma_heap_buffer *dmaheap_buffer_of(const struct dma_buf *dmabuf);
@@ -214,6 +239,11 @@ int dmaheap_check_fit(const struct dma_heap_buffer *buffer,
 		      const struct dmaheap_mapping *mapping);
 
 /* pages.c: memory of the machine */
+extern unsigned int dmaheap_orders[DMAHEAP_MAX_ORDERS];
+extern unsigned int dmaheap_nr_orders;
+int dmaheap_pages_init(void);
+unsigned int dmaheap_order_index(unsigned int order);
+int dmaheap_pool_fill(struct dmaheap_pool *pool, size_t len, bool spare);
 struct page *dmaheap_alloc_below(phys_addr_t highest, unsigned int order, gfp_t gfp);
 struct page *dmaheap_alloc_range(unsigned long nr, phys_addr_t highest);
 
@@ -238,12 +268,15 @@ int dmaheap_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma);
 int dmaheap_cache_init(void);
 void dmaheap_cache_exit(void);
 int dmaheap_cache_prepare(struct dma_heap_buffer *buffer);
+void dmaheap_cache_forget(struct dma_heap_buffer *buffer);
+int dmaheap_cache_ahead(struct dmaheap_pool *pool, struct page *chunk);
 void dmaheap_cache_work(struct dma_heap_buffer *buffer, const struct dmaheap_work *work,
 			size_t offset, size_t len);
 void dmaheap_count(struct dma_heap_buffer *buffer, enum dmaheap_count count, u64 bytes);
 
 /* access.c: accesses that begin and end */
 int dmaheap_pass_caches(struct dma_heap_buffer *buffer);
+void dmaheap_was_cleaned(struct dma_heap_buffer *buffer);
 pgprot_t dmaheap_cpu_prot(const struct dma_heap_buffer *buffer, pgprot_t prot);
 void dmaheap_begin_mapped(struct dma_heap_buffer *buffer, struct dmaheap_mapping *mapping,
 			  enum dma_data_direction dir);
@@ -258,7 +291,7 @@ void dmaheap_end_cpu(struct dma_heap_buffer *buffer, enum dma_data_direction dir
 		     size_t offset, size_t len);
 
 /* statistics.c: in sysfs */
-extern const struct attribute_group *dmaheap_statistics_groups[];
+const struct attribute_group **dmaheap_statistics_of(const struct dma_heap *heap);
 u64 dmaheap_skipped(u64 cleaned, u64 invalidated, u64 bounced, u64 everywhere);
 
 /* debugfs.c: looking at what there is */

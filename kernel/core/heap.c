@@ -13,6 +13,7 @@
 #include <linux/slab.h>
 
 #include "core.h"
+#include "pool.h"
 
 /* Protects the list and that no two heaps in it share a name. */
 static DEFINE_MUTEX(heaps_lock);
@@ -55,8 +56,23 @@ void dmaheap_free(struct device *dev)
 {
 	struct dma_heap *heap = container_of(dev, struct dma_heap, dev);
 
+	if (heap->pool)
+		dmaheap_pool_destroy(heap->pool);
 	kfree(heap->name);
 	kfree(heap);
+}
+
+static int add_pool(struct dma_heap *heap, enum dma_heap_pool kind)
+{
+	struct dmaheap_pool *pool;
+
+	if (kind == DMA_HEAP_POOL_NONE)
+		return 0;
+	pool = dmaheap_pool_create(heap, kind);
+	if (IS_ERR(pool))
+		return PTR_ERR(pool);
+	heap->pool = pool;
+	return 0;
 }
 
 /* From here on the heap is freed by put_device(). */
@@ -70,7 +86,6 @@ static struct dma_heap *heap_create(const struct dma_heap_export_info *exp_info,
 		return ERR_PTR(-ENOMEM);
 	device_initialize(&heap->dev);
 	heap->dev.release = dmaheap_free;
-	heap->dev.groups = dmaheap_statistics_groups;
 	init_rwsem(&heap->lock);
 	heap->owner = owner;
 	heap->priv = exp_info->priv;
@@ -80,10 +95,13 @@ static struct dma_heap *heap_create(const struct dma_heap_export_info *exp_info,
 	if (!err)
 		err = dev_set_name(&heap->dev, "%s%s", heap->name,
 				   dmaheap_kernel_has(heap->name) ? ".dmaheap" : "");
+	if (!err)
+		err = add_pool(heap, exp_info->pool);
 	if (err) {
 		put_device(&heap->dev);
 		return ERR_PTR(err);
 	}
+	heap->dev.groups = dmaheap_statistics_of(heap);
 	return heap;
 }
 
@@ -163,7 +181,8 @@ EXPORT_SYMBOL_GPL(dmaheap_add);
  *
  * Waits for allocations under way.  On return the node is gone, the heap's operations
  * are never called again, and who still has the node open or found the heap by name
- * gets -ENODEV.  Buffers of the heap live on; each holds the heap's module.
+ * gets -ENODEV.  Buffers of the heap live on; each holds the heap's module.  What its pool has
+ * goes to the page allocator.
  *
  * Context: process context, may sleep.  Not from within an operation of the heap.
  */
@@ -174,6 +193,8 @@ void dma_heap_remove(struct dma_heap *heap)
 		dmaheap_node_del(heap);
 	}
 	heap_revoke(heap);
+	if (heap->pool)
+		dmaheap_pool_close(heap->pool);
 	put_device(&heap->dev);
 }
 EXPORT_SYMBOL_GPL(dma_heap_remove);

@@ -45,7 +45,7 @@ static bool reaches_all(const struct dma_heap_buffer *buffer, struct device *dev
 
 	if (compat_must_bounce(dev) || is_translated(dev) || !dev->dma_mask)
 		return false;
-	for (offset = 0; offset < buffer->size && buffer->nr_chunks; offset += len) {
+	for (offset = 0; offset < buffer->size && buffer->memory; offset += len) {
 		len = dma_heap_buffer_chunk(buffer, offset, &phys);
 		if (!dma_capable(dev, phys_to_dma(dev, phys), len, false))
 			return false;
@@ -149,12 +149,12 @@ int dmaheap_check_reachable(const struct dma_heap_buffer *buffer, struct device 
 int dmaheap_check_contiguous(const struct dma_heap_buffer *buffer,
 			     const struct dmaheap_mapping *mapping)
 {
-	if (!mapping->contiguous || buffer->nr_chunks == 1 || is_translated(mapping->dev))
+	if (!mapping->contiguous || buffer->memory->nr == 1 || is_translated(mapping->dev))
 		return 0;
 	dev_warn_ratelimited(
 		mapping->dev,
 		"dmaheap: needs contiguous memory, but the buffer of heap %s was settled on %u pieces\n",
-		dma_heap_get_name(buffer->heap), buffer->nr_chunks);
+		dma_heap_get_name(buffer->heap), buffer->memory->nr);
 	return -EIO;
 }
 
@@ -170,7 +170,7 @@ int dmaheap_check_fit(const struct dma_heap_buffer *buffer,
 	int err;
 
 	lockdep_assert_held(&buffer->making);
-	if (!buffer->nr_chunks || !mapping->dev->dma_mask || may_bounce(buffer, mapping->dev))
+	if (!buffer->memory || !mapping->dev->dma_mask || may_bounce(buffer, mapping->dev))
 		return 0;
 	err = dmaheap_segment_limits(buffer, mapping->dev, &limits);
 	if (!err)
@@ -265,7 +265,7 @@ int dma_heap_require_contiguous(struct dma_buf_attachment *attachment)
 		return -EOPNOTSUPP;
 	guard(mutex)(&buffer->making);
 	mapping->contiguous = true;
-	err = buffer->nr_chunks ? dmaheap_check_contiguous(buffer, mapping) : 0;
+	err = buffer->memory ? dmaheap_check_contiguous(buffer, mapping) : 0;
 	if (err)
 		mapping->contiguous = false;
 	return err;

@@ -20,7 +20,7 @@
 bool dmaheap_has_pages(const struct dma_heap_buffer *buffer)
 {
 	return buffer->pages != DMA_HEAP_PAGES_NONE ||
-	       pfn_valid(PHYS_PFN(buffer->chunks[0].phys));
+	       pfn_valid(PHYS_PFN(buffer->memory->chunks[0].phys));
 }
 
 static int fill_sg_table(struct dma_heap_buffer *buffer, struct sg_table *sgt,
@@ -215,6 +215,13 @@ static void publish(struct dma_heap_buffer *buffer, struct dmaheap_mapping *mapp
 	}
 }
 
+/* Can what the device writes, or is to read, be hidden by caches? */
+static bool has_two_domains(const struct dma_heap_buffer *buffer,
+			    const struct dmaheap_mapping *mapping)
+{
+	return !mapping->bounced && (!mapping->coherent || buffer->cpu != DMA_HEAP_CPU_CACHED);
+}
+
 /* All that a device's accesses need. */
 static int make_accessible(struct dma_heap_buffer *buffer, struct dmaheap_mapping *mapping)
 {
@@ -230,7 +237,7 @@ static int make_accessible(struct dma_heap_buffer *buffer, struct dmaheap_mappin
 	mapping->bounced = 0;
 	if (buffer->cpu == DMA_HEAP_CPU_CACHED) /* nothing else is */
 		mapping->bounced = dmaheap_mapping_bounced(buffer, mapping, 0, buffer->size);
-	if (!mapping->bounced && !mapping->coherent)
+	if (has_two_domains(buffer, mapping))
 		err = dmaheap_cache_prepare(buffer);
 	if (err)
 		dmaheap_mapping_unmake(mapping);

@@ -2,14 +2,20 @@
 /*
  * Pages of the whole of memory for buffers: scattered, in chunks as large as there are.
  */
+#define pr_fmt(fmt) "dmaheap: " fmt
+
 #include <linux/gfp.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <linux/swap.h>
 #include <linux/vmstat.h>
 
+#include "../compat/max_order.h"
 #include "core.h"
+#include "pool.h"
+#include "trace.h"
 
 /*
  * Sizes of chunks, largest first.  They are what IOMMUs and page tables hold in one
@@ -19,15 +25,64 @@
  */
 static const size_t chunk_sizes[] = { SZ_2M, SZ_1M, SZ_64K, PAGE_SIZE };
 
+unsigned int dmaheap_orders[DMAHEAP_MAX_ORDERS];
+unsigned int dmaheap_nr_orders;
+module_param_array_named(orders, dmaheap_orders, uint, &dmaheap_nr_orders, 0444);
+MODULE_PARM_DESC(
+	orders,
+	"sizes of chunks of memory, as orders of pages, largest first; the last is 0 (default: those of 2 MiB, 1 MiB, 64 KiB and a page)");
+
+static void set_default_orders(void)
+{
+	unsigned int i, order;
+
+	for (i = 0; i < ARRAY_SIZE(chunk_sizes); i++) {
+		order = get_order(chunk_sizes[i]);
+		if (chunk_sizes[i] >= PAGE_SIZE && order <= COMPAT_MAX_ORDER &&
+		    (!dmaheap_nr_orders || order < dmaheap_orders[dmaheap_nr_orders - 1]))
+			dmaheap_orders[dmaheap_nr_orders++] = order;
+	}
+}
+
+int dmaheap_pages_init(void)
+{
+	unsigned int i;
+
+	if (!dmaheap_nr_orders)
+		set_default_orders();
+	for (i = 0; i < dmaheap_nr_orders; i++)
+		if (dmaheap_orders[i] > COMPAT_MAX_ORDER ||
+		    (i && dmaheap_orders[i] >= dmaheap_orders[i - 1]))
+			break;
+	if (i < dmaheap_nr_orders || dmaheap_orders[i - 1]) {
+		pr_err("orders: numbers up to %d, each less than the one before, the last 0\n",
+		       COMPAT_MAX_ORDER);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* dmaheap_order_index - which of the orders of chunks it is; it is one of them */
+unsigned int dmaheap_order_index(unsigned int order)
+{
+	unsigned int i;
+
+	for (i = 0; i < dmaheap_nr_orders - 1; i++)
+		if (dmaheap_orders[i] == order)
+			break;
+	return i;
+}
+
 /*
  * Single pages are reclaimed for, but nobody is killed for them; a chunk is taken only
- * if it is there.  All fail silently: the caller is told.
+ * if it is there, and so are they if they are not for somebody who waits.  All fail silently:
+ * the caller is told.
  */
-static gfp_t gfp_of(size_t size)
+static gfp_t gfp_of(unsigned int order, bool spare)
 {
 	gfp_t gfp = GFP_USER | __GFP_ZERO | __GFP_COMP | __GFP_NOWARN;
 
-	if (size > PAGE_SIZE)
+	if (order || spare)
 		return (gfp & ~__GFP_RECLAIM) | __GFP_NORETRY;
 	return gfp | __GFP_RETRY_MAYFAIL;
 }
@@ -70,23 +125,148 @@ struct page *dmaheap_alloc_below(phys_addr_t highest, unsigned int order, gfp_t 
 	}
 }
 
-/* The largest chunk there is that is not larger than *@size, which it then sets. */
-static struct page *alloc_chunk(size_t missing, phys_addr_t highest, size_t *size)
-{
-	struct page *page;
-	unsigned int i;
+/* ---- gathering chunks ---- */
 
-	for (i = 0; i < ARRAY_SIZE(chunk_sizes); i++) {
-		if (chunk_sizes[i] > min(missing, *size) || chunk_sizes[i] < PAGE_SIZE)
-			continue;
-		page = dmaheap_alloc_below(highest, get_order(chunk_sizes[i]),
-					   gfp_of(chunk_sizes[i]));
-		if (page) {
-			*size = chunk_sizes[i];
-			return page;
-		}
+/**
+ * struct gathering - chunks for a buffer
+ * @pool:	where to look first, or NULL
+ * @highest:	physical address that nothing may lie beyond
+ * @len:	bytes wanted
+ * @missing:	bytes still to be found
+ * @chunks:	what was found, by lru, largest first
+ * @nr:		how many
+ * @ahead:	whether all of it was made ready ahead of time
+ * @late:	whether some was in the pool, but not ready
+ * @spare:	whether only what is free is to be taken
+ */
+struct gathering {
+	struct dmaheap_pool *pool;
+	phys_addr_t highest;
+	size_t len;
+	size_t missing;
+	struct list_head chunks;
+	unsigned int nr;
+	bool ahead;
+	bool late;
+	bool spare;
+};
+
+/* Chunks that memory has, until it has none of this order. */
+static int allocate_chunks(struct gathering *gathering, unsigned int order, unsigned int nr,
+			   struct list_head *chunks)
+{
+	for (; nr; nr--) {
+		struct page *page;
+
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		page = dmaheap_alloc_below(gathering->highest, order,
+					   gfp_of(order, gathering->spare));
+		if (!page)
+			break;
+		list_add_tail(&page->lru, chunks);
+		gathering->missing -= PAGE_SIZE << order;
+		gathering->nr++;
+		cond_resched();
 	}
-	return NULL;
+	return 0;
+}
+
+/* From the page allocator, and made as the pool has them. */
+static int gather_new(struct gathering *gathering, unsigned int order, unsigned int nr)
+{
+	size_t missing = gathering->missing;
+	LIST_HEAD(fresh);
+	int err = allocate_chunks(gathering, order, nr, &fresh), lost = 0;
+
+	if (list_empty(&fresh))
+		return err;
+	gathering->ahead = false;
+	if (gathering->pool) {
+		missing -= gathering->missing;
+		dmaheap_pool_count(gathering->pool, DMAHEAP_MISSED, missing >> PAGE_SHIFT);
+		trace_dmaheap_pool_miss(gathering->pool->heap, order, missing);
+		lost = dmaheap_pool_prepare(gathering->pool, &fresh);
+	}
+	list_splice_tail(&fresh, &gathering->chunks);
+	return err ?: lost;
+}
+
+/* As many chunks of an order as are missing and can be had. */
+static int gather_order(struct gathering *gathering, unsigned int index)
+{
+	unsigned int order = dmaheap_orders[index], n = 0;
+	struct dmaheap_pool_wish wish = {
+		.index = index,
+		.nr = gathering->missing >> (PAGE_SHIFT + order),
+		.highest = gathering->highest,
+		.len = gathering->len,
+	};
+
+	if (!wish.nr)
+		return 0;
+	if (gathering->pool)
+		n = dmaheap_pool_take(gathering->pool, &wish, &gathering->chunks,
+				      &gathering->late);
+	gathering->missing -= (size_t)n << (PAGE_SHIFT + order);
+	gathering->nr += n;
+	gathering->ahead &= !gathering->late;
+	return n < wish.nr ? gather_new(gathering, order, wish.nr - n) : 0;
+}
+
+static int gather(struct gathering *gathering, size_t longest)
+{
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < dmaheap_nr_orders && !err && gathering->missing; i++)
+		if (!dmaheap_orders[i] || PAGE_SIZE << dmaheap_orders[i] <= longest)
+			err = gather_order(gathering, i);
+	if (!err && fatal_signal_pending(current))
+		err = -EINTR;
+	return err;
+}
+
+static void let_go(struct gathering *gathering)
+{
+	struct page *chunk, *next;
+
+	if (gathering->pool) {
+		dmaheap_pool_let_go(gathering->pool, &gathering->chunks);
+		return;
+	}
+	list_for_each_entry_safe(chunk, next, &gathering->chunks, lru)
+		__free_pages(chunk, compound_order(chunk));
+}
+
+static void add_chunk(struct dmaheap_memory *memory, struct page *chunk)
+{
+	struct dmaheap_chunk *last = memory->nr ? &memory->chunks[memory->nr - 1] : NULL;
+
+	memory->chunks[memory->nr++] = (struct dmaheap_chunk){
+		.phys = page_to_phys(chunk),
+		.end = (last ? last->end : 0) + (PAGE_SIZE << compound_order(chunk)),
+	};
+}
+
+/* The buffer's from now on; on an error all that was gathered is free again. */
+static int hand_over(struct gathering *gathering, struct dma_heap_buffer *buffer)
+{
+	unsigned int has = buffer->memory ? buffer->memory->nr : 0;
+	int err = dmaheap_reserve(buffer, has + gathering->nr);
+	struct page *chunk, *next;
+
+	if (err) {
+		let_go(gathering);
+		return err;
+	}
+	list_for_each_entry_safe(chunk, next, &gathering->chunks, lru) {
+		list_del(&chunk->lru);
+		add_chunk(buffer->memory, chunk);
+	}
+	buffer->pooled = gathering->pool;
+	buffer->ahead = gathering->ahead;
+	return 0;
 }
 
 /*
@@ -98,6 +278,23 @@ static struct page *alloc_range_below(phys_addr_t highest, size_t longest, size_
 {
 	*size = min3(missing, longest, (size_t)SZ_1M);
 	return dmaheap_alloc_range(*size >> PAGE_SHIFT, highest);
+}
+
+/* The same, of somebody who already has some of the pages, or as good as. */
+static int check_available(size_t pages, size_t has)
+{
+	/* What is free of CMA's areas counts as free and available, but is not for us. */
+	size_t lent = global_zone_page_state(NR_FREE_CMA_PAGES);
+
+	if (pages > totalram_pages() / 2)
+		return -ENOMEM;
+	if (pages <= has)
+		return 0;
+	pages -= has;
+	/* Where plenty is free, what could be freed besides is not worth the counting. */
+	if (pages + lent + totalram_pages() / 32 < global_zone_page_state(NR_FREE_PAGES))
+		return 0;
+	return pages + lent > si_mem_available() + get_nr_swap_pages() ? -ENOMEM : 0;
 }
 
 /**
@@ -113,18 +310,41 @@ static struct page *alloc_range_below(phys_addr_t highest, size_t longest, size_
  */
 int dma_heap_check_available(size_t len)
 {
-	size_t pages = len >> PAGE_SHIFT;
-	/* What is free of CMA's areas counts as free and available, but is not for us. */
-	size_t lent = global_zone_page_state(NR_FREE_CMA_PAGES);
-
-	if (pages > totalram_pages() / 2)
-		return -ENOMEM;
-	/* Where plenty is free, what could be freed besides is not worth the counting. */
-	if (pages + lent + totalram_pages() / 32 < global_zone_page_state(NR_FREE_PAGES))
-		return 0;
-	return pages + lent > si_mem_available() + get_nr_swap_pages() ? -ENOMEM : 0;
+	return check_available(len >> PAGE_SHIFT, 0);
 }
 EXPORT_SYMBOL_GPL(dma_heap_check_available);
+
+/* What low memory has no page for, others are moved out of. */
+static int add_ranges(struct dma_heap_buffer *buffer, phys_addr_t highest, size_t longest)
+{
+	size_t missing, size;
+	struct page *page;
+	int err = 0;
+
+	while (!err && (missing = dma_heap_buffer_missing(buffer))) {
+		page = alloc_range_below(highest, longest, missing, &size);
+		if (!page)
+			return fatal_signal_pending(current) ? -EINTR : -ENOMEM;
+		err = dma_heap_buffer_add(buffer, page_to_phys(page), size);
+		if (err)
+			dma_heap_free_pages(buffer, page_to_phys(page), size);
+	}
+	return err;
+}
+
+static bool may_add_ranges(const struct dma_heap_buffer *buffer,
+			   const struct gathering *gathering)
+{
+	/* Not for one who holds mmap_lock: see dma_heap_buffer_limits(). */
+	return !gathering->pool && gathering->highest < DMA_BIT_MASK(32) && !buffer->scattered;
+}
+
+/* A pool has pages of one kind, and gets back all that a buffer has or nothing. */
+static bool suits(const struct dma_heap_buffer *buffer, const struct dmaheap_pool *pool)
+{
+	return pool->combined == (buffer->cpu == DMA_HEAP_CPU_WRITE_COMBINED) &&
+	       dma_heap_buffer_missing(buffer) == buffer->size;
+}
 
 /**
  * dma_heap_buffer_add_pages - give a buffer all that it lacks, scattered
@@ -132,40 +352,89 @@ EXPORT_SYMBOL_GPL(dma_heap_check_available);
  * @highest:	physical address that nothing of it may lie beyond; PHYS_ADDR_MAX: anywhere
  * @longest:	bytes of the longest chunk; SIZE_MAX: as long as there are
  *
- * The pages are zeroed and counted (%DMA_HEAP_PAGES_COUNTED); dma_heap_free_pages() is the
- * operation to free them.
+ * The pages are zeroed and counted (%DMA_HEAP_PAGES_COUNTED).  If the heap has a pool, they come
+ * from there as far as it has some, and all go there afterwards by themselves: then nothing else
+ * can be added to the buffer.  If not, dma_heap_free_pages() is the operation to free them.
  *
  * Context: within &dma_heap_buffer_ops.populate; may sleep.
  * Return: 0; -ENOMEM, also when it would be more than is available; -EINTR when a fatal signal
- * came.
+ * came; -EINVAL when the buffer does not suit the heap's pool.
  */
 int dma_heap_buffer_add_pages(struct dma_heap_buffer *buffer, phys_addr_t highest,
 			      size_t longest)
 {
-	/* What memory had none of it is not asked for again. */
-	size_t missing, size = max(longest, PAGE_SIZE);
-	int err = dma_heap_check_available(dma_heap_buffer_missing(buffer));
+	struct dmaheap_pool *pool = buffer->heap->pool;
+	struct gathering gathering = {
+		.pool = pool,
+		.highest = highest,
+		.len = buffer->size,
+		.missing = dma_heap_buffer_missing(buffer),
+		.chunks = LIST_HEAD_INIT(gathering.chunks),
+		.ahead = pool,
+	};
+	int err;
 
-	while (!err && (missing = dma_heap_buffer_missing(buffer))) {
-		struct page *page;
+	if (WARN_ON_ONCE(pool && !suits(buffer, pool)))
+		return -EINVAL;
+	err = check_available(gathering.missing >> PAGE_SHIFT,
+			      pool ? READ_ONCE(pool->size) : 0);
+	if (!err)
+		err = gather(&gathering, longest);
+	if (!err && gathering.missing && !may_add_ranges(buffer, &gathering))
+		err = -ENOMEM;
+	if (err) {
+		let_go(&gathering);
+		return err;
+	}
+	err = hand_over(&gathering, buffer);
+	return err ?: add_ranges(buffer, highest, max(longest, PAGE_SIZE));
+}
+EXPORT_SYMBOL_GPL(dma_heap_buffer_add_pages);
 
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		page = alloc_chunk(missing, highest, &size);
-		/* Not for one who holds mmap_lock: see dma_heap_buffer_limits(). */
-		if (!page && highest < DMA_BIT_MASK(32) && !buffer->scattered)
-			page = alloc_range_below(highest, max(longest, PAGE_SIZE), missing,
-						 &size);
-		if (!page)
-			return fatal_signal_pending(current) ? -EINTR : -ENOMEM;
-		err = dma_heap_buffer_add(buffer, page_to_phys(page), size);
-		if (err)
-			dma_heap_free_pages(buffer, page_to_phys(page), size);
-		cond_resched();
+static int fill(struct dmaheap_pool *pool, struct gathering *gathering)
+{
+	struct page *chunk;
+	int err = gather(gathering, SIZE_MAX);
+
+	if (err)
+		return err;
+	if (gathering->missing)
+		return -ENOMEM;
+	err = dmaheap_pool_prepare(pool, &gathering->chunks);
+	list_for_each_entry(chunk, &gathering->chunks, lru)
+		if (!err)
+			err = dmaheap_cache_ahead(pool, chunk);
+	return err ?: dmaheap_pool_add_clean(pool, &gathering->chunks);
+}
+
+/*
+ * dmaheap_pool_fill - make a pool ready for one more buffer of @len bytes, whole pages
+ *
+ * With @spare only if that costs nobody anything.
+ */
+int dmaheap_pool_fill(struct dmaheap_pool *pool, size_t len, bool spare)
+{
+	struct gathering gathering = {
+		.spare = spare,
+		.highest = PHYS_ADDR_MAX,
+		.len = len,
+		.missing = len,
+		.chunks = LIST_HEAD_INIT(gathering.chunks),
+	};
+	unsigned long nr = len >> PAGE_SHIFT;
+	int err;
+
+	if (!dmaheap_pool_reserve(nr))
+		return -ENOSPC;
+	err = dma_heap_check_available(len);
+	if (!err)
+		err = fill(pool, &gathering);
+	if (err) {
+		dmaheap_pool_let_go(pool, &gathering.chunks);
+		dmaheap_pool_unreserve(nr);
 	}
 	return err;
 }
-EXPORT_SYMBOL_GPL(dma_heap_buffer_add_pages);
 
 /**
  * dma_heap_free_pages - give a chunk of pages back, whichever way they were allocated

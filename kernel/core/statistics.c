@@ -1,9 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Statistics of a heap, in sysfs: /sys/class/dma_heap/<heap>/cache/ (or class dmaheap). */
+/*
+ * Statistics of a heap, in sysfs: /sys/class/dma_heap/<heap>/cache/ and, of a heap that has one,
+ * pool/, where the pool can also be filled and drained (or class dmaheap).
+ */
 #include <linux/device.h>
+#include <linux/kernel.h>
+#include <linux/mm.h>
 #include <linux/sysfs.h>
 
 #include "core.h"
+#include "pool.h"
+
+static struct dma_heap *heap_of(struct device *dev)
+{
+	return container_of(dev, struct dma_heap, dev);
+}
+
+/* ---- cache ---- */
 
 /* dmaheap_skipped - work not done that syncing everywhere would have done, in bytes */
 u64 dmaheap_skipped(u64 cleaned, u64 invalidated, u64 bounced, u64 everywhere)
@@ -16,7 +29,7 @@ u64 dmaheap_skipped(u64 cleaned, u64 invalidated, u64 bounced, u64 everywhere)
 
 static u64 bytes_of(struct device *dev, enum dmaheap_count count)
 {
-	return atomic64_read(&container_of(dev, struct dma_heap, dev)->bytes[count]);
+	return atomic64_read(&heap_of(dev)->bytes[count]);
 }
 
 /* Files that show one count each. */
@@ -56,7 +69,112 @@ static const struct attribute_group cache_group = {
 	.attrs = cache_attributes,
 };
 
-const struct attribute_group *dmaheap_statistics_groups[] = {
-	&cache_group,
+/* ---- pool ---- */
+
+static u64 pool_bytes(struct device *dev, enum dmaheap_pool_state state)
+{
+	return (u64)dmaheap_pool_pages(heap_of(dev)->pool, state) << PAGE_SHIFT;
+}
+
+static ssize_t clean_bytes_show(struct device *dev, struct device_attribute *attribute,
+				char *text)
+{
+	return sysfs_emit(text, "%llu\n", pool_bytes(dev, DMAHEAP_CLEAN));
+}
+static DEVICE_ATTR_RO(clean_bytes);
+
+static ssize_t dirty_bytes_show(struct device *dev, struct device_attribute *attribute,
+				char *text)
+{
+	return sysfs_emit(text, "%llu\n",
+			  pool_bytes(dev, DMAHEAP_DIRTY) + pool_bytes(dev, DMAHEAP_GIVEN) +
+				  pool_bytes(dev, DMAHEAP_ZEROING));
+}
+static DEVICE_ATTR_RO(dirty_bytes);
+
+static ssize_t show_pool_count(struct device *dev, enum dmaheap_pool_count count, char *text)
+{
+	struct dmaheap_pool *pool = heap_of(dev)->pool;
+
+	guard(spinlock)(&pool->lock);
+	return sysfs_emit(text, "%llu\n", pool->counts[count] << PAGE_SHIFT);
+}
+
+#define POOL_ATTRIBUTE(name, count) \
+	static ssize_t name##_show(struct device *dev, struct device_attribute *attribute, \
+				   char *text) \
+	{ \
+		return show_pool_count(dev, count, text); \
+	} \
+	static DEVICE_ATTR_RO(name)
+
+POOL_ATTRIBUTE(hit_bytes, DMAHEAP_HIT);
+POOL_ATTRIBUTE(missed_bytes, DMAHEAP_MISSED);
+POOL_ATTRIBUTE(zeroed_inline_bytes, DMAHEAP_ZEROED_INLINE);
+POOL_ATTRIBUTE(zeroed_background_bytes, DMAHEAP_ZEROED_BACKGROUND);
+
+/* A number of bytes as people write it: 64M.  Whole pages, and not 0. */
+static int parse_bytes(const char *text, size_t *bytes)
+{
+	unsigned long long number;
+	char *end;
+
+	number = memparse(text, &end);
+	if (end == text || (*end && *end != '\n') || *text == '-')
+		return -EINVAL;
+	if (!number || number > ULONG_MAX - (PAGE_SIZE - 1))
+		return -EINVAL;
+	*bytes = PAGE_ALIGN(number);
+	return 0;
+}
+
+static ssize_t fill_store(struct device *dev, struct device_attribute *attribute,
+			  const char *text, size_t len)
+{
+	size_t bytes;
+	int err = parse_bytes(text, &bytes);
+
+	if (!err)
+		err = dmaheap_pool_fill(heap_of(dev)->pool, bytes, false);
+	return err ?: len;
+}
+static DEVICE_ATTR_WO(fill);
+
+static ssize_t drain_store(struct device *dev, struct device_attribute *attribute,
+			   const char *text, size_t len)
+{
+	size_t bytes;
+	int err = parse_bytes(text, &bytes);
+
+	if (err)
+		return err;
+	dmaheap_pool_shrink(heap_of(dev)->pool, NUMA_NO_NODE, bytes >> PAGE_SHIFT, true);
+	return len;
+}
+static DEVICE_ATTR_WO(drain);
+
+static struct attribute *pool_attributes[] = {
+	&dev_attr_clean_bytes.attr,
+	&dev_attr_dirty_bytes.attr,
+	&dev_attr_hit_bytes.attr,
+	&dev_attr_missed_bytes.attr,
+	&dev_attr_zeroed_inline_bytes.attr,
+	&dev_attr_zeroed_background_bytes.attr,
+	&dev_attr_fill.attr,
+	&dev_attr_drain.attr,
 	NULL,
 };
+
+static const struct attribute_group pool_group = {
+	.name = "pool",
+	.attrs = pool_attributes,
+};
+
+/* dmaheap_statistics_of - what a heap has in sysfs */
+const struct attribute_group **dmaheap_statistics_of(const struct dma_heap *heap)
+{
+	static const struct attribute_group *plain[] = { &cache_group, NULL };
+	static const struct attribute_group *pooled[] = { &cache_group, &pool_group, NULL };
+
+	return heap->pool ? pooled : plain;
+}

@@ -94,6 +94,50 @@ TRACE_EVENT(dmaheap_cache_op,
 		  __entry->len)
 );
 
+/* A heap's pool had no chunks of an order, so that the page allocator gave some. */
+TRACE_EVENT(dmaheap_pool_miss,
+	TP_PROTO(const struct dma_heap *heap, unsigned int order, size_t len),
+	TP_ARGS(heap, order, len),
+	TP_STRUCT__entry(
+		__string(heap, dev_name(&heap->dev))
+		__field(unsigned int, order)
+		__field(size_t, len)
+	),
+	TP_fast_assign(
+		compat_assign_str(heap, dev_name(&heap->dev));
+		__entry->order = order;
+		__entry->len = len;
+	),
+	TP_printk("heap=%s order=%u len=%zu", __get_str(heap), __entry->order, __entry->len)
+);
+
+/* A buffer comes, and goes. */
+DECLARE_EVENT_CLASS(dmaheap_life,
+	TP_PROTO(const struct dma_heap_buffer *buffer),
+	TP_ARGS(buffer),
+	TP_STRUCT__entry(
+		__string(heap, dma_heap_get_name(buffer->heap))
+		__field(unsigned long, ino)
+		__field(size_t, len)
+	),
+	TP_fast_assign(
+		compat_assign_str(heap, dma_heap_get_name(buffer->heap));
+		__entry->ino = buffer->ino;
+		__entry->len = buffer->size;
+	),
+	TP_printk("ino=%lu heap=%s len=%zu", __entry->ino, __get_str(heap), __entry->len)
+);
+
+DEFINE_EVENT(dmaheap_life, dmaheap_alloc,
+	TP_PROTO(const struct dma_heap_buffer *buffer),
+	TP_ARGS(buffer)
+);
+
+DEFINE_EVENT(dmaheap_life, dmaheap_free,
+	TP_PROTO(const struct dma_heap_buffer *buffer),
+	TP_ARGS(buffer)
+);
+
 /* The checker has found a mistake; also those that it does not report again. */
 TRACE_EVENT(dmaheap_mistake,
 	TP_PROTO(const struct dma_heap_buffer *buffer, const char *kind, const char *who),

@@ -2,7 +2,7 @@
 /*
  * guard() and scoped_guard(): since commit 54da6a092431 ("locking: Introduce __cleanup()
  * based infrastructure", v6.5), and in stable kernels that took it over.  Kernels without
- * get here what this project uses of it: a mutex, and both sides of a semaphore.
+ * get here what this project uses of it: a mutex, a spinlock, and both sides of a semaphore.
  */
 #ifndef _DMAHEAP_COMPAT_LINUX_CLEANUP_H
 #define _DMAHEAP_COMPAT_LINUX_CLEANUP_H
@@ -12,6 +12,7 @@
 #else
 #include <linux/mutex.h>
 #include <linux/rwsem.h>
+#include <linux/spinlock.h>
 
 /* A pointer to a lock that is held as long as the pointer is in scope. */
 #define COMPAT_DEFINE_GUARD(name, type, lock, unlock) \
@@ -27,6 +28,7 @@
 	}
 
 COMPAT_DEFINE_GUARD(mutex, struct mutex, mutex_lock, mutex_unlock)
+COMPAT_DEFINE_GUARD(spinlock, spinlock_t, spin_lock, spin_unlock)
 COMPAT_DEFINE_GUARD(rwsem_read, struct rw_semaphore, down_read, up_read)
 COMPAT_DEFINE_GUARD(rwsem_write, struct rw_semaphore, down_write, up_write)
 

@@ -39,15 +39,31 @@ struct dma_heap_ops {
 };
 
 /**
+ * enum dma_heap_pool - whether a heap keeps pages of buffers that died for those to come
+ * @DMA_HEAP_POOL_NONE:	it does not
+ * @DMA_HEAP_POOL_CACHED: what dma_heap_buffer_add_pages() gives to its buffers
+ * @DMA_HEAP_POOL_WRITE_COMBINED: the same, of a heap whose buffers are all
+ *		%DMA_HEAP_CPU_WRITE_COMBINED.  With this, and only with this, the kernel's own
+ *		mapping of the pages is seen to, where it must not differ (x86)
+ */
+enum dma_heap_pool {
+	DMA_HEAP_POOL_NONE,
+	DMA_HEAP_POOL_CACHED,
+	DMA_HEAP_POOL_WRITE_COMBINED,
+};
+
+/**
  * struct dma_heap_export_info - what describes a heap to be published
  * @name:	name of the node under /dev/dma_heap/; copied
  * @ops:	the heap's operations; must stay until dma_heap_remove()
  * @priv:	the heap's own data, for dma_heap_get_drvdata()
+ * @pool:	whether it keeps pages; the kernel's own structure ends before this
  */
 struct dma_heap_export_info {
 	const char *name;
 	const struct dma_heap_ops *ops;
 	void *priv;
+	enum dma_heap_pool pool;
 };
 
 #define dma_heap_add(exp_info) dmaheap_add(exp_info, THIS_MODULE)

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The pool of a heap: pages of buffers that died, kept for those to come and zeroed meanwhile.
+ *
+ * close() only hands the memory over.  It is sorted later, by whoever first wants to know what
+ * there is: chunks that nobody else holds are dirty until a thread of idle priority has zeroed
+ * them.  That leaves a pool alone which is being used: a program without pause gets its pages
+ * back at once and zeroes them itself, while they are in its CPU's caches, and finds all of them,
+ * none in the thread's hands.  If a program with pauses comes back too early for the thread, the
+ * thread adds pages, so that one buffer's can be zeroed while the other's are taken.
+ *
+ * What is kept counts as reclaimable, all pools together keep no more than the parameter pool_max
+ * says, and a shrinker and, at the very end, the OOM killer get all of it back.
+ */
+#ifndef _DMAHEAP_POOL_H
+#define _DMAHEAP_POOL_H
+
+#include <linux/dma-heap.h>
+#include <linux/kthread.h>
+#include <linux/list.h>
+#include <linux/spinlock.h>
+
+#include "core.h"
+#include "linear_map.h"
+
+struct compat_shrinker;
+
+/**
+ * enum dmaheap_pool_state - of pages in a pool
+ * @DMAHEAP_CLEAN:	zeroed and, where devices do not snoop, in memory, not in caches
+ * @DMAHEAP_DIRTY:	to be zeroed
+ * @DMAHEAP_NR_SORTED:	states up to here are in lists, by order
+ * @DMAHEAP_GIVEN:	given back and not sorted yet
+ * @DMAHEAP_ZEROING:	in the hands of the thread
+ * @DMAHEAP_NR_STATES:	how many there are
+ */
+enum dmaheap_pool_state {
+	DMAHEAP_CLEAN,
+	DMAHEAP_DIRTY,
+	DMAHEAP_NR_SORTED,
+	DMAHEAP_GIVEN = DMAHEAP_NR_SORTED,
+	DMAHEAP_ZEROING,
+	DMAHEAP_NR_STATES
+};
+
+/**
+ * enum dmaheap_pool_count - pages that are counted
+ * @DMAHEAP_HIT:	came from the pool
+ * @DMAHEAP_MISSED:	came from the page allocator
+ * @DMAHEAP_ZEROED_INLINE: came from the pool dirty, and an allocation waited for the zeroing
+ * @DMAHEAP_ZEROED_BACKGROUND: zeroed by the thread
+ * @DMAHEAP_NR_POOL_COUNTS: how many there are
+ */
+enum dmaheap_pool_count {
+	DMAHEAP_HIT,
+	DMAHEAP_MISSED,
+	DMAHEAP_ZEROED_INLINE,
+	DMAHEAP_ZEROED_BACKGROUND,
+	DMAHEAP_NR_POOL_COUNTS
+};
+
+/**
+ * struct dmaheap_pool_node - what a pool has of a NUMA node
+ * @chunks:	by lru, by state and order.  What comes goes to the front, where allocations take
+ *		from; the thread takes the oldest
+ * @nr_pages:	by state; what is not sorted yet counts for the node of its first page
+ */
+struct dmaheap_pool_node {
+	struct list_head chunks[DMAHEAP_NR_SORTED][DMAHEAP_MAX_ORDERS];
+	unsigned long nr_pages[DMAHEAP_NR_STATES];
+};
+
+/**
+ * struct dmaheap_pool - the pool of a heap
+ * @heap:	whose it is; frees it
+ * @link:	in the list of all pools, under its lock
+ * @combined:	whether the CPU maps the pages write-combined: the kernel's own mapping of them is
+ *		changed as long as they are here
+ * @map:	what that takes
+ * @shrinker:	by which reclaim gets pages back
+ * @zeroing:	the thread's work
+ * @lock:	protects what follows
+ * @closed:	nothing is kept any more
+ * @turn:	counts the thread's: what was given back in this one is left alone in it
+ * @used:	the turn in which pages were last taken
+ * @late:	bytes of the largest buffer of which some pages were not zeroed in time, until more
+ *		were added for that
+ * @given:	&struct dmaheap_memory, oldest first
+ * @size:	pages in any state
+ * @counts:	pages, by &enum dmaheap_pool_count
+ * @nodes:	one for each NUMA node
+ */
+struct dmaheap_pool {
+	struct dma_heap *heap;
+	struct list_head link;
+	bool combined;
+	struct dmaheap_linear_map map;
+	struct compat_shrinker *shrinker;
+	struct kthread_work zeroing;
+
+	spinlock_t lock;
+	bool closed;
+	unsigned long turn;
+	unsigned long used;
+	size_t late;
+	struct list_head given;
+	unsigned long size;
+	u64 counts[DMAHEAP_NR_POOL_COUNTS];
+	struct dmaheap_pool_node nodes[];
+};
+
+/**
+ * struct dmaheap_pool_wish - chunks that somebody wants
+ * @index:	their order, as one of the list of orders
+ * @nr:		how many
+ * @highest:	physical address that none may lie beyond
+ * @len:	bytes of the buffer that they are for
+ */
+struct dmaheap_pool_wish {
+	unsigned int index;
+	unsigned int nr;
+	phys_addr_t highest;
+	size_t len;
+};
+
+/* pool.c: what is kept */
+int dmaheap_pool_init(void);
+void dmaheap_pool_exit(void);
+struct dmaheap_pool *dmaheap_pool_create(struct dma_heap *heap, enum dma_heap_pool kind);
+void dmaheap_pool_close(struct dmaheap_pool *pool);
+void dmaheap_pool_destroy(struct dmaheap_pool *pool);
+unsigned int dmaheap_pool_take(struct dmaheap_pool *pool, const struct dmaheap_pool_wish *wish,
+			       struct list_head *chunks, bool *late);
+void dmaheap_pool_give(struct dmaheap_pool *pool, struct dmaheap_memory *memory);
+bool dmaheap_pool_reserve(unsigned long nr);
+void dmaheap_pool_unreserve(unsigned long nr);
+int dmaheap_pool_prepare(struct dmaheap_pool *pool, struct list_head *chunks);
+int dmaheap_pool_add_clean(struct dmaheap_pool *pool, struct list_head *chunks);
+void dmaheap_pool_let_go(struct dmaheap_pool *pool, struct list_head *chunks);
+unsigned long dmaheap_pool_shrink(struct dmaheap_pool *pool, int nid, unsigned long nr,
+				  bool wait);
+void dmaheap_pool_sort(struct dmaheap_pool *pool);
+unsigned long dmaheap_pool_pages(struct dmaheap_pool *pool, enum dmaheap_pool_state state);
+void dmaheap_pool_count(struct dmaheap_pool *pool, enum dmaheap_pool_count count, u64 nr);
+
+unsigned long dmaheap_pool_next_turn(struct dmaheap_pool *pool);
+size_t dmaheap_pool_lacks(struct dmaheap_pool *pool, unsigned long turn);
+struct page *dmaheap_pool_begin_zeroing(struct dmaheap_pool *pool, unsigned long turn);
+void dmaheap_pool_end_zeroing(struct dmaheap_pool *pool, struct page *chunk, bool zeroed);
+
+/* zero.c: pages become zero, at once or in the background */
+int dmaheap_zero_init(void);
+void dmaheap_zero_exit(void);
+bool dmaheap_zero(struct page *chunk);
+void dmaheap_zero_start(struct dmaheap_pool *pool);
+void dmaheap_zero_queue(struct dmaheap_pool *pool);
+void dmaheap_zero_stop(struct dmaheap_pool *pool);
+
+#endif /* _DMAHEAP_POOL_H */
