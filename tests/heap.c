@@ -300,8 +300,7 @@ long long meminfo(const char *key)
 	return bytes;
 }
 
-/* The sum of the numbers that a format finds in the lines of a file. */
-static long long sum_of(const char *path, const char *format)
+long long sum_of(const char *path, const char *format)
 {
 	FILE *file = fopen(path, "r");
 	long long sum = 0, number;

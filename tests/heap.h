@@ -83,6 +83,9 @@ long long meminfo(const char *key);
  */
 long long available(void);
 
+/* The sum of the numbers that a format, with one %lld, finds in the lines of a file. */
+long long sum_of(const char *path, const char *format);
+
 /* Pages that the kernel has given out since it started. */
 long long pages_given_out(void);
 

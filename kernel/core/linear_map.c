@@ -10,10 +10,10 @@
 
 #define BATCH 8192
 
-int dmaheap_linear_map_init(struct dmaheap_linear_map *map)
+int dmaheap_linear_map_init(struct dmaheap_linear_map *map, bool combined)
 {
 	mutex_init(&map->lock);
-	if (!compat_linear_map_matters())
+	if (!combined || !compat_linear_map_matters())
 		return 0;
 	map->pages = kvmalloc_array(BATCH, sizeof(*map->pages), GFP_KERNEL);
 	return map->pages ? 0 : -ENOMEM;

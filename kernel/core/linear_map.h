@@ -17,14 +17,15 @@ struct page;
  * @lock:	protects @pages.  Memory is allocated under it, so that reclaim must not wait for it
  * @pages:	each change flushes caches and TLBs of all CPUs, so it is made for many pages at a
  *		time.  There is room for them ahead: giving pages back must not fail for want of it.
- *		NULL where mappings may differ
+ *		NULL where mappings do not differ, or may
  */
 struct dmaheap_linear_map {
 	struct mutex lock;
 	struct page **pages;
 };
 
-int dmaheap_linear_map_init(struct dmaheap_linear_map *map);
+/* -ENOMEM: there is no room for the pages. */
+int dmaheap_linear_map_init(struct dmaheap_linear_map *map, bool combined);
 void dmaheap_linear_map_exit(struct dmaheap_linear_map *map);
 
 /* Changes it for chunks in a list, by lru.  On an error what was changed is changed back. */

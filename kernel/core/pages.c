@@ -404,7 +404,7 @@ static int fill(struct dmaheap_pool *pool, struct gathering *gathering)
 	list_for_each_entry(chunk, &gathering->chunks, lru)
 		if (!err)
 			err = dmaheap_cache_ahead(pool, chunk);
-	return err ?: dmaheap_pool_add_clean(pool, &gathering->chunks);
+	return err ?: dmaheap_pool_add_clean(pool, &gathering->chunks, gathering->spare);
 }
 
 /*

@@ -58,7 +58,8 @@ unsigned long dmaheap_pool_pages(struct dmaheap_pool *pool, enum dmaheap_pool_st
 	unsigned long nr = 0;
 	int nid;
 
-	for_each_node(nid) nr += READ_ONCE(pool->nodes[nid].nr_pages[state]);
+	for_each_node(nid)
+		nr += READ_ONCE(pool->nodes[nid].nr_pages[state]);
 	return nr;
 }
 
@@ -270,14 +271,20 @@ void dmaheap_pool_give(struct dmaheap_pool *pool, struct dmaheap_memory *memory)
 		let_memory_go(pool, memory);
 }
 
-/* dmaheap_pool_add_clean - keep chunks for which there is room; -ENODEV: the heap is removed */
-int dmaheap_pool_add_clean(struct dmaheap_pool *pool, struct list_head *chunks)
+/*
+ * dmaheap_pool_add_clean - keep chunks for which there is room
+ *
+ * With @spare only as long as it is late.  -ENODEV: the heap is removed; -ECANCELED: it is not late.
+ */
+int dmaheap_pool_add_clean(struct dmaheap_pool *pool, struct list_head *chunks, bool spare)
 {
 	struct page *chunk, *next;
 
 	guard(spinlock)(&pool->lock);
 	if (pool->closed)
 		return -ENODEV;
+	if (spare && !pool->late)
+		return -ECANCELED;
 	list_for_each_entry_safe(chunk, next, chunks, lru) {
 		list_del(&chunk->lru);
 		put_chunk(pool, chunk, DMAHEAP_CLEAN);
@@ -287,16 +294,17 @@ int dmaheap_pool_add_clean(struct dmaheap_pool *pool, struct list_head *chunks)
 
 /* ---- taking ---- */
 
-/* May the task have pages of a node?  The page allocator asks the same. */
+/* May the task have all pages from a node?  Else the page allocator knows what to do. */
 static bool may_use_node(int nid)
 {
-	if (!node_isset(nid, cpuset_current_mems_allowed))
-		return false;
 #ifdef CONFIG_NUMA
-	if (current->mempolicy && current->mempolicy->mode != MPOL_LOCAL)
-		return node_isset(nid, current->mempolicy->nodes);
+	const struct mempolicy *policy = current->mempolicy;
+
+	if (policy && policy->mode != MPOL_LOCAL &&
+	    (policy->mode == MPOL_INTERLEAVE || !node_isset(nid, policy->nodes)))
+		return false;
 #endif
-	return true;
+	return node_isset(nid, cpuset_current_mems_allowed);
 }
 
 static unsigned int take(struct dmaheap_pool *pool, enum dmaheap_pool_state state,
@@ -396,8 +404,9 @@ size_t dmaheap_pool_lacks(struct dmaheap_pool *pool, unsigned long turn)
 	if (is_left_alone(pool, turn))
 		return 0;
 	late = pool->late;
-	pool->late = 0;
-	return pool->size < 2 * (late >> PAGE_SHIFT) ? late : 0;
+	if (pool->size >= 2 * (late >> PAGE_SHIFT))
+		late = pool->late = 0;
+	return late;
 }
 
 static struct page *oldest_dirty(struct dmaheap_pool *pool, unsigned long turn)
@@ -406,17 +415,17 @@ static struct page *oldest_dirty(struct dmaheap_pool *pool, unsigned long turn)
 	int nid;
 
 	lockdep_assert_held(&pool->lock);
-	for_each_node(nid) for (i = 0; i < dmaheap_nr_orders; i++)
-	{
-		struct list_head *dirty = &pool->nodes[nid].chunks[DMAHEAP_DIRTY][i];
-		struct page *chunk;
+	for_each_node(nid)
+		for (i = 0; i < dmaheap_nr_orders; i++) {
+			struct list_head *dirty = &pool->nodes[nid].chunks[DMAHEAP_DIRTY][i];
+			struct page *chunk;
 
-		if (list_empty(dirty))
-			continue;
-		chunk = list_last_entry(dirty, struct page, lru);
-		if (page_private(chunk) != turn)
-			return chunk;
-	}
+			if (list_empty(dirty))
+				continue;
+			chunk = list_last_entry(dirty, struct page, lru);
+			if (page_private(chunk) != turn)
+				return chunk;
+		}
 	return NULL;
 }
 
@@ -523,8 +532,9 @@ static unsigned long shrink_sorted(struct dmaheap_pool *pool, int nid, unsigned 
 	int n;
 
 	for (i = 0; i < ARRAY_SIZE(states); i++)
-		for_each_node(n) if (freed < max && (nid == NUMA_NO_NODE || nid == n)) freed +=
-			shrink(pool, n, states[i], max - freed, wait);
+		for_each_node(n)
+			if (freed < max && (nid == NUMA_NO_NODE || nid == n))
+				freed += shrink(pool, n, states[i], max - freed, wait);
 	return freed;
 }
 
@@ -539,6 +549,9 @@ unsigned long dmaheap_pool_shrink(struct dmaheap_pool *pool, int nid, unsigned l
 {
 	unsigned long freed;
 
+	/* Who wants less does not want more. */
+	scoped_guard(spinlock, &pool->lock)
+		pool->late = 0;
 	dmaheap_pool_sort(pool);
 	freed = shrink_sorted(pool, nid, nr, wait);
 	/* One chunk is in the thread's hands. */
@@ -661,7 +674,7 @@ struct dmaheap_pool *dmaheap_pool_create(struct dma_heap *heap, enum dma_heap_po
 	INIT_LIST_HEAD(&pool->given);
 	init_nodes(pool);
 	dmaheap_zero_start(pool);
-	if (pool->combined && dmaheap_linear_map_init(&pool->map))
+	if (dmaheap_linear_map_init(&pool->map, pool->combined))
 		goto fail_map;
 	pool->shrinker = compat_shrinker_register(&shrinker_ops, pool, dev_name(&heap->dev));
 	if (!pool->shrinker)

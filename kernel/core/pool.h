@@ -135,7 +135,7 @@ void dmaheap_pool_give(struct dmaheap_pool *pool, struct dmaheap_memory *memory)
 bool dmaheap_pool_reserve(unsigned long nr);
 void dmaheap_pool_unreserve(unsigned long nr);
 int dmaheap_pool_prepare(struct dmaheap_pool *pool, struct list_head *chunks);
-int dmaheap_pool_add_clean(struct dmaheap_pool *pool, struct list_head *chunks);
+int dmaheap_pool_add_clean(struct dmaheap_pool *pool, struct list_head *chunks, bool spare);
 void dmaheap_pool_let_go(struct dmaheap_pool *pool, struct list_head *chunks);
 unsigned long dmaheap_pool_shrink(struct dmaheap_pool *pool, int nid, unsigned long nr,
 				  bool wait);

@@ -65,6 +65,8 @@ static void zero_work(struct kthread_work *work)
 	if (lacks)
 		dmaheap_pool_fill(pool, lacks, true);
 	guard(spinlock)(&pool->lock);
+	if (lacks)
+		pool->late = 0; /* also if there was nothing to spare */
 	if (has_work(pool))
 		dmaheap_zero_queue(pool);
 }

@@ -410,16 +410,7 @@ static void shrunk_under_load(void)
 
 static uint64_t oom_kills(void)
 {
-	FILE *file = fopen("/proc/vmstat", "r");
-	unsigned long long kills = 0;
-	char line[128];
-
-	check(file);
-	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, "oom_kill %llu", &kills) == 1)
-			break;
-	fclose(file);
-	return kills;
+	return sum_of("/proc/vmstat", "oom_kill %lld");
 }
 
 /* Takes memory page by page; the child is the one to be killed, if anybody. */

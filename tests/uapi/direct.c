@@ -152,14 +152,28 @@ static int ring_do(struct ring *ring, const struct io_uring_sqe *entry)
 	return done->res;
 }
 
+/* A disk's bytes come into a buffer. */
+static void ring_reads_by(struct ring *ring, unsigned int opcode, char *bytes, uint32_t seed)
+{
+	int disk = disk_new(seed);
+	struct io_uring_sqe entry = {
+		.opcode = opcode,
+		.fd = disk,
+		.addr = (uintptr_t)bytes,
+		.len = LEN,
+	};
+
+	check_equal(ring_do(ring, &entry), LEN);
+	check(is_filled(bytes, LEN, 0, seed));
+	close(ring->fd);
+	close(disk);
+	module_drop("brd");
+}
+
 static void ring_reads(void)
 {
-	int fd = heap_buffer(LEN), disk;
-	char *bytes = map_aligned(fd, 0);
+	char *bytes = map_aligned(heap_buffer(LEN), 0);
 	struct iovec piece = { bytes, LEN };
-	struct io_uring_sqe entry = { .opcode = IORING_OP_READ_FIXED,
-				      .addr = (uintptr_t)bytes,
-				      .len = LEN };
 	struct ring ring = ring_new();
 
 	skip_uncounted();
@@ -168,31 +182,17 @@ static void ring_reads(void)
 		check_equal(errno, EOPNOTSUPP);
 		tap_skip("this kernel registers no mapping of any file");
 	}
-	entry.fd = disk = disk_new(3);
-	check_equal(ring_do(&ring, &entry), LEN);
-	check(is_filled(bytes, LEN, 0, 3));
-	close(ring.fd);
-	close(disk);
-	module_drop("brd");
+	ring_reads_by(&ring, IORING_OP_READ_FIXED, bytes, 3);
 }
 
 /* The same without registering. */
 static void ring_reads_plain(void)
 {
-	int fd = heap_buffer(LEN), disk;
-	char *bytes = map_aligned(fd, 0);
-	struct io_uring_sqe entry = { .opcode = IORING_OP_READ,
-				      .addr = (uintptr_t)bytes,
-				      .len = LEN };
+	char *bytes = map_aligned(heap_buffer(LEN), 0);
 	struct ring ring = ring_new();
 
 	skip_uncounted();
-	entry.fd = disk = disk_new(4);
-	check_equal(ring_do(&ring, &entry), LEN);
-	check(is_filled(bytes, LEN, 0, 4));
-	close(ring.fd);
-	close(disk);
-	module_drop("brd");
+	ring_reads_by(&ring, IORING_OP_READ, bytes, 4);
 }
 
 static void refused(void)

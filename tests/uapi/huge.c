@@ -73,16 +73,7 @@ static void touch(const char *bytes, size_t len)
 /* Page tables of the process, in bytes. */
 static uint64_t tables(void)
 {
-	FILE *file = fopen("/proc/self/status", "r");
-	unsigned long long kib = 0;
-	char line[256];
-
-	check(file);
-	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, "VmPTE: %llu", &kib) == 1)
-			break;
-	fclose(file);
-	return kib * KIB;
+	return sum_of("/proc/self/status", "VmPTE: %lld") * KIB;
 }
 
 static void needs_huge_pages(void)
