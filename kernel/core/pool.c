@@ -202,14 +202,14 @@ static bool is_held(struct page *chunk)
 }
 
 static void sort_chunk(struct dmaheap_pool *pool, const struct dmaheap_memory *memory,
-		       unsigned int i, struct list_head *held)
+		       unsigned int i)
 {
 	struct page *chunk = chunk_page(memory, i);
 
 	account(pool, page_to_nid(chunk_page(memory, 0)), DMAHEAP_GIVEN,
 		-(long)compound_nr(chunk));
 	if (is_held(chunk)) {
-		list_add(&chunk->lru, held);
+		list_add(&chunk->lru, &pool->held);
 		dmaheap_pool_unreserve(compound_nr(chunk));
 		return;
 	}
@@ -220,25 +220,42 @@ static void sort_chunk(struct dmaheap_pool *pool, const struct dmaheap_memory *m
 static void sort_memory(struct dmaheap_pool *pool, struct dmaheap_memory *memory)
 {
 	unsigned int i = 0, end;
-	LIST_HEAD(held);
 
 	while (i < memory->nr) {
 		end = min(i + BATCH, memory->nr);
 		guard(spinlock)(&pool->lock);
 		for (; i < end; i++)
-			sort_chunk(pool, memory, i, &held);
+			sort_chunk(pool, memory, i);
 	}
-	dmaheap_pool_let_go(pool, &held);
 	kvfree(memory);
 }
 
-/* dmaheap_pool_sort - see what was given back */
-void dmaheap_pool_sort(struct dmaheap_pool *pool)
+/* What was found to be held is not the pool's any more. */
+static void let_held_go(struct dmaheap_pool *pool, bool wait)
+{
+	LIST_HEAD(held);
+
+	scoped_guard(spinlock, &pool->lock)
+		list_splice_init(&pool->held, &held);
+	if (list_empty(&held) || let_go(pool, &held, wait) != -EAGAIN)
+		return;
+	guard(spinlock)(&pool->lock);
+	list_splice(&held, &pool->held);
+}
+
+/*
+ * dmaheap_pool_sort - see what was given back
+ *
+ * Without @wait it leaves what is held by others for later, if it would have to wait for somebody
+ * who may be waiting for memory.
+ */
+void dmaheap_pool_sort(struct dmaheap_pool *pool, bool wait)
 {
 	struct dmaheap_memory *memory;
 
 	while ((memory = take_given(pool)))
 		sort_memory(pool, memory);
+	let_held_go(pool, wait);
 }
 
 /*
@@ -320,7 +337,7 @@ static unsigned int take(struct dmaheap_pool *pool, enum dmaheap_pool_state stat
 	if (!may_use_node(nid))
 		return 0;
 	guard(spinlock)(&pool->lock);
-	pool->used = pool->turn;
+	pool->used[wish->index] = pool->turn;
 	for (n = 0; n < nr; n++) {
 		chunk = list_first_entry_or_null(from, struct page, lru);
 		if (!chunk || page_to_phys(chunk) + (PAGE_SIZE << order) - 1 > wish->highest)
@@ -372,7 +389,7 @@ unsigned int dmaheap_pool_take(struct dmaheap_pool *pool, const struct dmaheap_p
 
 	if (clean == wish->nr)
 		return clean;
-	dmaheap_pool_sort(pool);
+	dmaheap_pool_sort(pool, true);
 	if (!take(pool, DMAHEAP_DIRTY, wish, wish->nr - clean, &zeroed))
 		return clean;
 	dirty = zero_all(pool, &zeroed);
@@ -390,20 +407,13 @@ unsigned long dmaheap_pool_next_turn(struct dmaheap_pool *pool)
 	return ++pool->turn;
 }
 
-static bool is_left_alone(const struct dmaheap_pool *pool, unsigned long turn)
-{
-	return pool->closed || pool->used == turn;
-}
-
 /* dmaheap_pool_lacks - what to add so that next time the pages are zeroed in time; in bytes */
-size_t dmaheap_pool_lacks(struct dmaheap_pool *pool, unsigned long turn)
+size_t dmaheap_pool_lacks(struct dmaheap_pool *pool)
 {
 	size_t late;
 
 	guard(spinlock)(&pool->lock);
-	if (is_left_alone(pool, turn))
-		return 0;
-	late = pool->late;
+	late = pool->closed ? 0 : pool->late;
 	if (pool->size >= 2 * (late >> PAGE_SHIFT))
 		late = pool->late = 0;
 	return late;
@@ -420,7 +430,7 @@ static struct page *oldest_dirty(struct dmaheap_pool *pool, unsigned long turn)
 			struct list_head *dirty = &pool->nodes[nid].chunks[DMAHEAP_DIRTY][i];
 			struct page *chunk;
 
-			if (list_empty(dirty))
+			if (list_empty(dirty) || pool->used[i] == turn)
 				continue;
 			chunk = list_last_entry(dirty, struct page, lru);
 			if (page_private(chunk) != turn)
@@ -432,14 +442,14 @@ static struct page *oldest_dirty(struct dmaheap_pool *pool, unsigned long turn)
 /*
  * dmaheap_pool_begin_zeroing - a dirty chunk that was not given back in this turn, or NULL
  *
- * Also NULL as soon as somebody else has use for the pool.
+ * None of an order as soon as somebody else has use for such.
  */
 struct page *dmaheap_pool_begin_zeroing(struct dmaheap_pool *pool, unsigned long turn)
 {
 	struct page *chunk;
 
 	guard(spinlock)(&pool->lock);
-	chunk = is_left_alone(pool, turn) ? NULL : oldest_dirty(pool, turn);
+	chunk = pool->closed ? NULL : oldest_dirty(pool, turn);
 	if (chunk) {
 		list_del(&chunk->lru);
 		account(pool, page_to_nid(chunk), DMAHEAP_DIRTY, -(long)compound_nr(chunk));
@@ -552,7 +562,7 @@ unsigned long dmaheap_pool_shrink(struct dmaheap_pool *pool, int nid, unsigned l
 	/* Who wants less does not want more. */
 	scoped_guard(spinlock, &pool->lock)
 		pool->late = 0;
-	dmaheap_pool_sort(pool);
+	dmaheap_pool_sort(pool, wait);
 	freed = shrink_sorted(pool, nid, nr, wait);
 	/* One chunk is in the thread's hands. */
 	while (wait && freed < nr && dmaheap_pool_pages(pool, DMAHEAP_ZEROING)) {
@@ -672,6 +682,7 @@ struct dmaheap_pool *dmaheap_pool_create(struct dma_heap *heap, enum dma_heap_po
 	pool->combined = kind == DMA_HEAP_POOL_WRITE_COMBINED;
 	spin_lock_init(&pool->lock);
 	INIT_LIST_HEAD(&pool->given);
+	INIT_LIST_HEAD(&pool->held);
 	init_nodes(pool);
 	dmaheap_zero_start(pool);
 	if (dmaheap_linear_map_init(&pool->map, pool->combined))

@@ -4,9 +4,9 @@
  *
  * close() only hands the memory over.  It is sorted later, by whoever first wants to know what
  * there is: chunks that nobody else holds are dirty until a thread of idle priority has zeroed
- * them.  That leaves a pool alone which is being used: a program without pause gets its pages
- * back at once and zeroes them itself, while they are in its CPU's caches, and finds all of them,
- * none in the thread's hands.  If a program with pauses comes back too early for the thread, the
+ * them.  That leaves alone chunks of a size that is just being used: a program without pause gets
+ * its pages back at once and zeroes them itself, while they are in its CPU's caches, and finds all
+ * of them, none in the thread's hands.  If a program with pauses comes back too early for the thread, the
  * thread adds pages, so that one buffer's can be zeroed while the other's are taken.
  *
  * What is kept counts as reclaimable, all pools together keep no more than the parameter pool_max
@@ -82,10 +82,11 @@ struct dmaheap_pool_node {
  * @lock:	protects what follows
  * @closed:	nothing is kept any more
  * @turn:	counts the thread's: what was given back in this one is left alone in it
- * @used:	the turn in which pages were last taken
+ * @used:	by order, the turn in which chunks were last wanted
  * @late:	bytes of the largest buffer of which some pages were not zeroed in time, until more
  *		were added for that
  * @given:	&struct dmaheap_memory, oldest first
+ * @held:	chunks that others hold, by lru: not the pool's any more, and to be let go
  * @size:	pages in any state
  * @counts:	pages, by &enum dmaheap_pool_count
  * @nodes:	one for each NUMA node
@@ -101,9 +102,10 @@ struct dmaheap_pool {
 	spinlock_t lock;
 	bool closed;
 	unsigned long turn;
-	unsigned long used;
+	unsigned long used[DMAHEAP_MAX_ORDERS];
 	size_t late;
 	struct list_head given;
+	struct list_head held;
 	unsigned long size;
 	u64 counts[DMAHEAP_NR_POOL_COUNTS];
 	struct dmaheap_pool_node nodes[];
@@ -139,12 +141,12 @@ int dmaheap_pool_add_clean(struct dmaheap_pool *pool, struct list_head *chunks, 
 void dmaheap_pool_let_go(struct dmaheap_pool *pool, struct list_head *chunks);
 unsigned long dmaheap_pool_shrink(struct dmaheap_pool *pool, int nid, unsigned long nr,
 				  bool wait);
-void dmaheap_pool_sort(struct dmaheap_pool *pool);
+void dmaheap_pool_sort(struct dmaheap_pool *pool, bool wait);
 unsigned long dmaheap_pool_pages(struct dmaheap_pool *pool, enum dmaheap_pool_state state);
 void dmaheap_pool_count(struct dmaheap_pool *pool, enum dmaheap_pool_count count, u64 nr);
 
 unsigned long dmaheap_pool_next_turn(struct dmaheap_pool *pool);
-size_t dmaheap_pool_lacks(struct dmaheap_pool *pool, unsigned long turn);
+size_t dmaheap_pool_lacks(struct dmaheap_pool *pool);
 struct page *dmaheap_pool_begin_zeroing(struct dmaheap_pool *pool, unsigned long turn);
 void dmaheap_pool_end_zeroing(struct dmaheap_pool *pool, struct page *chunk, bool zeroed);
 

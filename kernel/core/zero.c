@@ -47,8 +47,8 @@ static void zero_older(struct dmaheap_pool *pool, unsigned long turn)
 static bool has_work(struct dmaheap_pool *pool)
 {
 	lockdep_assert_held(&pool->lock);
-	return !pool->closed && (!list_empty(&pool->given) || pool->late ||
-				 dmaheap_pool_pages(pool, DMAHEAP_DIRTY));
+	return !pool->closed && (!list_empty(&pool->given) || !list_empty(&pool->held) ||
+				 pool->late || dmaheap_pool_pages(pool, DMAHEAP_DIRTY));
 }
 
 /* A turn: zero what has lain for a while, and come back as long as there is more. */
@@ -59,9 +59,9 @@ static void zero_work(struct kthread_work *work)
 	size_t lacks;
 
 	usleep_range(NAP_MIN, NAP_MAX);
-	dmaheap_pool_sort(pool);
+	dmaheap_pool_sort(pool, true);
 	zero_older(pool, turn);
-	lacks = dmaheap_pool_lacks(pool, turn);
+	lacks = dmaheap_pool_lacks(pool);
 	if (lacks)
 		dmaheap_pool_fill(pool, lacks, true);
 	guard(spinlock)(&pool->lock);
