@@ -3,13 +3,16 @@
 #define pr_fmt(fmt) "dmaheap: " fmt
 
 #include <linux/cpuset.h>
+#include <linux/ctype.h>
 #include <linux/delay.h>
 #include <linux/kernel.h>
 #include <linux/mempolicy.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/oom.h>
+#include <linux/overflow.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/vmstat.h>
 
 #include "../compat/shrinker.h"
@@ -291,7 +294,8 @@ void dmaheap_pool_give(struct dmaheap_pool *pool, struct dmaheap_memory *memory)
 /*
  * dmaheap_pool_add_clean - keep chunks for which there is room
  *
- * With @spare only as long as it is late.  -ENODEV: the heap is removed; -ECANCELED: it is not late.
+ * With @spare only as long as it is late.  -ENODEV: the heap is removed; -ECANCELED: it is not
+ * late; -ENOSPC: there is no room any more.
  */
 int dmaheap_pool_add_clean(struct dmaheap_pool *pool, struct list_head *chunks, bool spare)
 {
@@ -302,6 +306,9 @@ int dmaheap_pool_add_clean(struct dmaheap_pool *pool, struct list_head *chunks, 
 		return -ENODEV;
 	if (spare && !pool->late)
 		return -ECANCELED;
+	/* There may be less room than when it was reserved. */
+	if (atomic_long_read(&kept) > READ_ONCE(max_kept))
+		return -ENOSPC;
 	list_for_each_entry_safe(chunk, next, chunks, lru) {
 		list_del(&chunk->lru);
 		put_chunk(pool, chunk, DMAHEAP_CLEAN);
@@ -618,15 +625,39 @@ static struct notifier_block oom_notifier = { .notifier_call = before_oom_kill }
 
 /* ---- the parameter ---- */
 
+/*
+ * dmaheap_parse_bytes - a number of bytes as people write it: 64M
+ *
+ * Unlike memparse(), it sees what is too large.  -EINVAL: it is, or is no number.
+ */
+int dmaheap_parse_bytes(const char *text, u64 *bytes)
+{
+	static const char suffixes[] = "KMGT";
+	size_t digits = strspn(text, "0123456789");
+	unsigned int shift = 0;
+	const char *suffix;
+	char number[24];
+
+	if (!digits || digits >= sizeof(number))
+		return -EINVAL;
+	strscpy(number, text, digits + 1);
+	suffix = text[digits] ? strchr(suffixes, toupper(text[digits])) : NULL;
+	if (suffix)
+		shift = 10 * (suffix - suffixes + 1);
+	text += digits + !!suffix;
+	if ((*text && strcmp(text, "\n")) || kstrtou64(number, 10, bytes))
+		return -EINVAL;
+	return check_shl_overflow(*bytes, shift, bytes) ? -EINVAL : 0;
+}
+
 static int set_pool_max(const char *text, const struct kernel_param *param)
 {
-	unsigned long long bytes;
 	unsigned long nr;
-	char *end;
+	u64 bytes;
+	int err = dmaheap_parse_bytes(text, &bytes);
 
-	bytes = memparse(text, &end);
-	if (end == text || (*end && *end != '\n') || *text == '-')
-		return -EINVAL;
+	if (err)
+		return err;
 	guard(mutex)(&pools_lock);
 	WRITE_ONCE(max_kept, min_t(u64, bytes >> PAGE_SHIFT, LONG_MAX));
 	nr = atomic_long_read(&kept);

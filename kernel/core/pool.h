@@ -131,6 +131,7 @@ void dmaheap_pool_exit(void);
 struct dmaheap_pool *dmaheap_pool_create(struct dma_heap *heap, enum dma_heap_pool kind);
 void dmaheap_pool_close(struct dmaheap_pool *pool);
 void dmaheap_pool_destroy(struct dmaheap_pool *pool);
+int dmaheap_parse_bytes(const char *text, u64 *bytes);
 unsigned int dmaheap_pool_take(struct dmaheap_pool *pool, const struct dmaheap_pool_wish *wish,
 			       struct list_head *chunks, bool *late);
 void dmaheap_pool_give(struct dmaheap_pool *pool, struct dmaheap_memory *memory);

@@ -113,15 +113,14 @@ POOL_ATTRIBUTE(missed_bytes, DMAHEAP_MISSED);
 POOL_ATTRIBUTE(zeroed_inline_bytes, DMAHEAP_ZEROED_INLINE);
 POOL_ATTRIBUTE(zeroed_background_bytes, DMAHEAP_ZEROED_BACKGROUND);
 
-/* A number of bytes as people write it: 64M.  Whole pages, and not 0. */
-static int parse_bytes(const char *text, size_t *bytes)
+/* Whole pages, and not 0. */
+static int parse_pages(const char *text, size_t *bytes)
 {
-	unsigned long long number;
-	char *end;
+	u64 number;
+	int err = dmaheap_parse_bytes(text, &number);
 
-	number = memparse(text, &end);
-	if (end == text || (*end && *end != '\n') || *text == '-')
-		return -EINVAL;
+	if (err)
+		return err;
 	if (!number || number > ULONG_MAX - (PAGE_SIZE - 1))
 		return -EINVAL;
 	*bytes = PAGE_ALIGN(number);
@@ -132,7 +131,7 @@ static ssize_t fill_store(struct device *dev, struct device_attribute *attribute
 			  const char *text, size_t len)
 {
 	size_t bytes;
-	int err = parse_bytes(text, &bytes);
+	int err = parse_pages(text, &bytes);
 
 	if (!err)
 		err = dmaheap_pool_fill(heap_of(dev)->pool, bytes, false);
@@ -144,7 +143,7 @@ static ssize_t drain_store(struct device *dev, struct device_attribute *attribut
 			   const char *text, size_t len)
 {
 	size_t bytes;
-	int err = parse_bytes(text, &bytes);
+	int err = parse_pages(text, &bytes);
 
 	if (err)
 		return err;

@@ -347,6 +347,8 @@ static void filled(void)
 	check_errno(pool_try("fill", "4096 "), EINVAL);
 	check_errno(pool_try("fill", "x"), EINVAL);
 	check_errno(pool_try("fill", "18446744073709551615"), EINVAL);
+	check_errno(pool_try("fill", "18446744073709551616"), EINVAL);
+	check_errno(pool_try("fill", "17179869185G"), EINVAL);
 	check_errno(pool_try("drain", "much"), EINVAL);
 }
 
@@ -623,12 +625,17 @@ static void orders(void)
 		tap_skip("the test device is in use");
 	module_unload("dmaheap_upstream");
 	must(module_unload(module));
-	must(module_unload("dmaheap_core"));
+	if (module_unload("dmaheap_core")) {
+		must(module_load("dmaheap_test"));
+		must(module_load(module));
+		tap_skip("other heaps use dmaheap_core");
+	}
 	check(!module_try("dmaheap_core", "orders=4,9,0"));
 	check(log_says("orders: numbers up to"));
 	check(!module_try("dmaheap_core", "orders=9,4"));
 	check(!module_try("dmaheap_core", "orders=40,0"));
 	check(!module_try("dmaheap_core", "pool_max=lots"));
+	check(!module_try("dmaheap_core", "pool_max=16777216T"));
 	check(module_try("dmaheap_core", "orders=4,0 pool_max=16M"));
 	check(!access(path, F_OK));
 	check_equal(pool_max(), 16 * MIB);
