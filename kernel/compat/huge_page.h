@@ -12,10 +12,12 @@
 #include <linux/pfn_t.h>
 #endif
 
-/* Unless the process wants none, or the area; finish_fault() would map single pages. */
+/* Unless the process wants none, or the area, or the machine has none. */
 static inline bool compat_can_map_huge(struct vm_area_struct *vma)
 {
 #ifdef CONFIG_TRANSPARENT_HUGEPAGE
+	if (!has_transparent_hugepage() || vma->vm_flags & VM_NOHUGEPAGE)
+		return false;
 #if defined(DMAHEAP_HAVE_FORCED_COLLAPSE)
 	return !vma_thp_disabled(vma, vma->vm_flags, false);
 #elif defined(DMAHEAP_HAVE_VMA_THP_DISABLED)

@@ -44,9 +44,10 @@ static int buffer_grow(struct dma_heap_buffer *buffer)
 {
 	const struct dmaheap_memory *memory = buffer->memory;
 
-	if (!memory)
-		return dmaheap_reserve(buffer, 8);
-	return memory->nr < memory->room ? 0 : dmaheap_reserve(buffer, 2 * memory->room);
+	if (memory && memory->nr < memory->room)
+		return 0;
+	/* There may be none of it that has any room. */
+	return dmaheap_reserve(buffer, max(8U, memory ? 2 * memory->room : 0));
 }
 
 static size_t buffer_filled(const struct dma_heap_buffer *buffer)

@@ -151,6 +151,7 @@ static int enter_ahead(struct vm_area_struct *vma)
 		next = min(table_after(addr), vma->vm_end);
 		if (!huge_page_at(vma, addr))
 			err = insert_pages(vma, addr, next);
+		cond_resched();
 	}
 	vm_flags_clear(vma, VM_MIXEDMAP);
 	return err;
@@ -164,7 +165,7 @@ static vm_fault_t fault_huge(struct vm_fault *vmf)
 	struct page *head = huge_page_at(vmf->vma, ALIGN_DOWN(vmf->address, PMD_SIZE));
 	phys_addr_t phys;
 
-	if (head && pmd_none(*vmf->pmd))
+	if (head && compat_can_map_huge(vmf->vma) && pmd_none(*vmf->pmd))
 		return compat_enter_huge_page(vmf, head);
 	dma_heap_buffer_chunk(vmf->vma->vm_private_data, offset_of(vmf->vma, vmf->address),
 			      &phys);
@@ -195,7 +196,7 @@ static vm_fault_t fault_frames(struct vm_fault *vmf)
 	unsigned long table = ALIGN_DOWN(vmf->address, PMD_SIZE);
 	phys_addr_t phys;
 
-	if (compat_has_huge_frames() && pmd_none(*vmf->pmd) &&
+	if (compat_has_huge_frames() && compat_can_map_huge(vmf->vma) && pmd_none(*vmf->pmd) &&
 	    is_one_chunk(vmf->vma, table, &phys))
 		return compat_enter_huge_frame(vmf, PHYS_PFN(phys));
 	return fault_table(vmf, insert_frames);

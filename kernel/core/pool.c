@@ -136,6 +136,7 @@ static int let_go(struct dmaheap_pool *pool, struct list_head *chunks, bool wait
 		set_page_private(chunk, 0);
 		/* Whoever still has a reference keeps it as long. */
 		__free_pages(chunk, compound_order(chunk));
+		cond_resched();
 	}
 	return err;
 }
@@ -211,7 +212,7 @@ static void sort_chunk(struct dmaheap_pool *pool, const struct dmaheap_memory *m
 
 	account(pool, page_to_nid(chunk_page(memory, 0)), DMAHEAP_GIVEN,
 		-(long)compound_nr(chunk));
-	if (is_held(chunk)) {
+	if (pool->closed || is_held(chunk)) {
 		list_add(&chunk->lru, &pool->held);
 		dmaheap_pool_unreserve(compound_nr(chunk));
 		return;
@@ -226,14 +227,15 @@ static void sort_memory(struct dmaheap_pool *pool, struct dmaheap_memory *memory
 
 	while (i < memory->nr) {
 		end = min(i + BATCH, memory->nr);
-		guard(spinlock)(&pool->lock);
-		for (; i < end; i++)
-			sort_chunk(pool, memory, i);
+		scoped_guard(spinlock, &pool->lock)
+			for (; i < end; i++)
+				sort_chunk(pool, memory, i);
+		cond_resched();
 	}
 	kvfree(memory);
 }
 
-/* What was found to be held is not the pool's any more. */
+/* What was found to be held, or the pool to be closed for, is not the pool's any more. */
 static void let_held_go(struct dmaheap_pool *pool, bool wait)
 {
 	LIST_HEAD(held);
@@ -331,21 +333,19 @@ static bool may_use_node(int nid)
 	return node_isset(nid, cpuset_current_mems_allowed);
 }
 
-static unsigned int take(struct dmaheap_pool *pool, enum dmaheap_pool_state state,
-			 const struct dmaheap_pool_wish *wish, unsigned int nr,
-			 struct list_head *chunks)
+/* Some of them, so that nobody waits long for the lock. */
+static unsigned int take_some(struct dmaheap_pool *pool, enum dmaheap_pool_state state,
+			      const struct dmaheap_pool_wish *wish, int nid, unsigned int nr,
+			      struct list_head *chunks)
 {
-	int nid = numa_mem_id();
 	struct list_head *from = &pool->nodes[nid].chunks[state][wish->index];
 	unsigned int order = dmaheap_orders[wish->index], n;
 	struct page *chunk;
 	long pages;
 
-	if (!may_use_node(nid))
-		return 0;
 	guard(spinlock)(&pool->lock);
 	pool->used[wish->index] = pool->turn;
-	for (n = 0; n < nr; n++) {
+	for (n = 0; n < min_t(unsigned int, nr, BATCH); n++) {
 		chunk = list_first_entry_or_null(from, struct page, lru);
 		if (!chunk || page_to_phys(chunk) + (PAGE_SIZE << order) - 1 > wish->highest)
 			break;
@@ -365,7 +365,23 @@ static unsigned int take(struct dmaheap_pool *pool, enum dmaheap_pool_state stat
 	return n;
 }
 
-/* Zeroes what is to be handed out at once; what cannot be is not. */
+static unsigned int take(struct dmaheap_pool *pool, enum dmaheap_pool_state state,
+			 const struct dmaheap_pool_wish *wish, unsigned int nr,
+			 struct list_head *chunks)
+{
+	unsigned int n = 0, some;
+	int nid = numa_mem_id();
+
+	if (!may_use_node(nid))
+		return 0;
+	do {
+		some = take_some(pool, state, wish, nid, nr - n, chunks);
+		n += some;
+	} while (some && n < nr);
+	return n;
+}
+
+/* Zeroes what is to be handed out at once; what cannot be is not, nor what nobody will get. */
 static unsigned int zero_all(struct dmaheap_pool *pool, struct list_head *chunks)
 {
 	struct page *chunk, *next;
@@ -373,7 +389,7 @@ static unsigned int zero_all(struct dmaheap_pool *pool, struct list_head *chunks
 	LIST_HEAD(broken);
 
 	list_for_each_entry_safe(chunk, next, chunks, lru) {
-		if (dmaheap_zero(chunk))
+		if (!fatal_signal_pending(current) && dmaheap_zero(chunk))
 			n++;
 		else
 			list_move(&chunk->lru, &broken);

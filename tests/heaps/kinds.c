@@ -264,6 +264,29 @@ static void negotiated_24_bits(void)
 	check(map.last < 1ULL << 24);
 }
 
+/* Where zones have no page that is low enough, others are moved out of many ranges. */
+static void negotiated_30_bits(void)
+{
+	const size_t len = 12 * MIB;
+	struct dmaheap_test_map map;
+	int device, fds[8], i;
+
+	heap_use("negotiated");
+	if (behind_iommu())
+		tap_skip("devices behind an IOMMU set no limits");
+	device = device_of_bits(30);
+	for (i = 0; i < 8; i++) {
+		fds[i] = heap_buffer(len);
+		map = device_map(device, device_attach(device, fds[i]), BOTH_WAYS);
+		check(map.segments);
+		cpu_begin(fds[i], DMA_BUF_SYNC_WRITE);
+		fill(buffer_map(fds[i], len), len, 0, i);
+		cpu_end(fds[i], DMA_BUF_SYNC_WRITE);
+	}
+	for (i = 0; i < 8; i++)
+		check(is_filled(buffer_map(fds[i], len), len, 0, i));
+}
+
 static void negotiated_segments(void)
 {
 	int short_ones = limited(64, 64 * KIB), others = limited(64, MIB),
@@ -423,6 +446,7 @@ static const struct test tests[] = {
 	TEST(device_goes, "device: when it goes, its heap does, and its buffers stay"),
 	TEST(negotiated_mask, "negotiated: the narrowest mask"),
 	TEST(negotiated_24_bits, "negotiated: a mask of 24 bits"),
+	TEST(negotiated_30_bits, "negotiated: a mask of 30 bits, many times"),
 	TEST(negotiated_segments, "negotiated: the shortest segments"),
 	TEST(negotiated_contiguous, "negotiated: contiguous, if one needs it"),
 	TEST(negotiated_uncached, "negotiated: uncached, if no device snoops"),
