@@ -117,14 +117,14 @@ struct dmaheap_chunk {
 /**
  * struct dmaheap_memory - the memory of a buffer, which can outlive it in a pool
  * @link:	in the pool's list of what was given back and not yet sorted
- * @turn:	the pool's turn when it was given back
+ * @given:	when it was given back, as dmaheap_pool_now() has it
  * @room:	how many chunks there is room for
  * @nr:		how many there are
  * @chunks:	in order
  */
 struct dmaheap_memory {
 	struct list_head link;
-	unsigned long turn;
+	unsigned long given;
 	unsigned int room;
 	unsigned int nr;
 	struct dmaheap_chunk chunks[];
@@ -243,7 +243,8 @@ extern unsigned int dmaheap_orders[DMAHEAP_MAX_ORDERS];
 extern unsigned int dmaheap_nr_orders;
 int dmaheap_pages_init(void);
 unsigned int dmaheap_order_index(unsigned int order);
-int dmaheap_pool_fill(struct dmaheap_pool *pool, size_t len, bool spare);
+int dmaheap_pool_fill(struct dmaheap_pool *pool, size_t len);
+int dmaheap_pool_top_up(struct dmaheap_pool *pool, size_t len, int nid);
 struct page *dmaheap_alloc_below(phys_addr_t highest, unsigned int order, gfp_t gfp);
 struct page *dmaheap_alloc_range(unsigned long nr, phys_addr_t highest);
 

@@ -75,14 +75,13 @@ unsigned int dmaheap_order_index(unsigned int order)
 
 /*
  * Single pages are reclaimed for, but nobody is killed for them; a chunk is taken only
- * if it is there, and so are they if they are not for somebody who waits.  All fail silently:
- * the caller is told.
+ * if it is there.  All fail silently: the caller is told.
  */
-static gfp_t gfp_of(unsigned int order, bool spare)
+static gfp_t gfp_of(unsigned int order)
 {
 	gfp_t gfp = GFP_USER | __GFP_ZERO | __GFP_COMP | __GFP_NOWARN;
 
-	if (order || spare)
+	if (order)
 		return (gfp & ~__GFP_RECLAIM) | __GFP_NORETRY;
 	return gfp | __GFP_RETRY_MAYFAIL;
 }
@@ -137,7 +136,8 @@ struct page *dmaheap_alloc_below(phys_addr_t highest, unsigned int order, gfp_t 
  * @nr:		how many
  * @ahead:	whether all of it was made ready ahead of time
  * @late:	whether some was in the pool, but not ready
- * @spare:	whether only what is free is to be taken
+ * @spare_for:	pool that only what is free is taken for, and only as long as it is late; or NULL
+ * @nid:	node that it is taken from then
  */
 struct gathering {
 	struct dmaheap_pool *pool;
@@ -148,20 +148,40 @@ struct gathering {
 	unsigned int nr;
 	bool ahead;
 	bool late;
-	bool spare;
+	struct dmaheap_pool *spare_for;
+	int nid;
 };
+
+static struct page *allocate_chunk(const struct gathering *gathering, unsigned int order)
+{
+	gfp_t gfp = gfp_of(order);
+
+	if (!gathering->spare_for)
+		return dmaheap_alloc_below(gathering->highest, order, gfp);
+	gfp = (gfp & ~__GFP_RECLAIM) | __GFP_HIGHMEM | __GFP_THISNODE | __GFP_NORETRY;
+	return alloc_pages_node(gathering->nid, gfp, order);
+}
+
+/* Does nobody wait for it any more? */
+static int check_wanted(const struct gathering *gathering)
+{
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	return gathering->spare_for && !READ_ONCE(gathering->spare_for->late) ? -ECANCELED : 0;
+}
 
 /* Chunks that memory has, until it has none of this order. */
 static int allocate_chunks(struct gathering *gathering, unsigned int order, unsigned int nr,
 			   struct list_head *chunks)
 {
-	for (; nr; nr--) {
-		struct page *page;
+	struct page *page;
+	int err;
 
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		page = dmaheap_alloc_below(gathering->highest, order,
-					   gfp_of(order, gathering->spare));
+	for (; nr; nr--) {
+		err = check_wanted(gathering);
+		if (err)
+			return err;
+		page = allocate_chunk(gathering, order);
 		if (!page)
 			break;
 		list_add_tail(&page->lru, chunks);
@@ -232,7 +252,7 @@ static void let_go(struct gathering *gathering)
 	struct page *chunk, *next;
 
 	if (gathering->pool) {
-		dmaheap_pool_let_go(gathering->pool, &gathering->chunks);
+		dmaheap_pool_let_go(gathering->pool, &gathering->chunks, true);
 		return;
 	}
 	list_for_each_entry_safe(chunk, next, &gathering->chunks, lru)
@@ -280,11 +300,18 @@ static struct page *alloc_range_below(phys_addr_t highest, size_t longest, size_
 	return dmaheap_alloc_range(*size >> PAGE_SHIFT, highest);
 }
 
-/* The same, of somebody who already has some of the pages, or as good as. */
-static int check_available(size_t pages, size_t has)
+static bool is_plenty_free(size_t pages)
 {
 	/* What is free of CMA's areas counts as free and available, but is not for us. */
 	size_t lent = global_zone_page_state(NR_FREE_CMA_PAGES);
+
+	return pages + lent + totalram_pages() / 32 < global_zone_page_state(NR_FREE_PAGES);
+}
+
+/* The same, of somebody who already has some of the pages, or as good as. */
+static int check_available(size_t pages, size_t has)
+{
+	size_t lent;
 
 	if (pages > totalram_pages() / 2)
 		return -ENOMEM;
@@ -292,8 +319,9 @@ static int check_available(size_t pages, size_t has)
 		return 0;
 	pages -= has;
 	/* Where plenty is free, what could be freed besides is not worth the counting. */
-	if (pages + lent + totalram_pages() / 32 < global_zone_page_state(NR_FREE_PAGES))
+	if (is_plenty_free(pages))
 		return 0;
+	lent = global_zone_page_state(NR_FREE_CMA_PAGES);
 	return pages + lent > si_mem_available() + get_nr_swap_pages() ? -ENOMEM : 0;
 }
 
@@ -391,49 +419,55 @@ int dma_heap_buffer_add_pages(struct dma_heap_buffer *buffer, phys_addr_t highes
 }
 EXPORT_SYMBOL_GPL(dma_heap_buffer_add_pages);
 
-static int fill(struct dmaheap_pool *pool, struct gathering *gathering)
+/* Chunks become what the pool has of clean ones. */
+static int make_clean(struct dmaheap_pool *pool, struct list_head *chunks)
 {
+	int err = dmaheap_pool_prepare(pool, chunks);
 	struct page *chunk;
-	int err = gather(gathering, SIZE_MAX);
 
-	if (err)
-		return err;
-	if (gathering->missing)
-		return -ENOMEM;
-	err = dmaheap_pool_prepare(pool, &gathering->chunks);
-	list_for_each_entry(chunk, &gathering->chunks, lru)
+	list_for_each_entry(chunk, chunks, lru)
 		if (!err)
 			err = dmaheap_cache_ahead(pool, chunk);
-	return err ?: dmaheap_pool_add_clean(pool, &gathering->chunks, gathering->spare);
+	return err;
 }
 
-/*
- * dmaheap_pool_fill - make a pool ready for one more buffer of @len bytes, whole pages
- *
- * With @spare only if that costs nobody anything.
- */
-int dmaheap_pool_fill(struct dmaheap_pool *pool, size_t len, bool spare)
+static int fill(struct dmaheap_pool *pool, struct gathering *gathering)
 {
-	struct gathering gathering = {
-		.spare = spare,
-		.highest = PHYS_ADDR_MAX,
-		.len = len,
-		.missing = len,
-		.chunks = LIST_HEAD_INIT(gathering.chunks),
-	};
-	unsigned long nr = len >> PAGE_SHIFT;
+	unsigned long nr = gathering->len >> PAGE_SHIFT;
 	int err;
 
 	if (!dmaheap_pool_reserve(nr))
 		return -ENOSPC;
-	err = dma_heap_check_available(len);
+	gathering->missing = gathering->len;
+	INIT_LIST_HEAD(&gathering->chunks);
+	err = gather(gathering, SIZE_MAX);
+	if (!err && gathering->missing)
+		err = -ENOMEM;
 	if (!err)
-		err = fill(pool, &gathering);
-	if (err) {
-		dmaheap_pool_let_go(pool, &gathering.chunks);
-		dmaheap_pool_unreserve(nr);
-	}
+		err = make_clean(pool, &gathering->chunks);
+	if (!err)
+		err = check_wanted(gathering);
+	if (!err)
+		err = dmaheap_pool_add_clean(pool, &gathering->chunks, &nr);
+	dmaheap_pool_let_go(pool, &gathering->chunks, true);
+	dmaheap_pool_unreserve(nr);
 	return err;
+}
+
+/* dmaheap_pool_fill - make a pool ready for one more buffer of @len bytes, whole pages */
+int dmaheap_pool_fill(struct dmaheap_pool *pool, size_t len)
+{
+	struct gathering gathering = { .highest = PHYS_ADDR_MAX, .len = len };
+
+	return dma_heap_check_available(len) ?: fill(pool, &gathering);
+}
+
+/* dmaheap_pool_top_up - the same, if that costs nobody anything, and somebody was too early */
+int dmaheap_pool_top_up(struct dmaheap_pool *pool, size_t len, int nid)
+{
+	struct gathering gathering = { .len = len, .spare_for = pool, .nid = nid };
+
+	return is_plenty_free(len >> PAGE_SHIFT) ? fill(pool, &gathering) : -ENOMEM;
 }
 
 /**

@@ -3,51 +3,18 @@
 #define pr_fmt(fmt) "dmaheap: " fmt
 
 #include <linux/cpuset.h>
-#include <linux/ctype.h>
-#include <linux/delay.h>
 #include <linux/kernel.h>
 #include <linux/mempolicy.h>
 #include <linux/mm.h>
-#include <linux/module.h>
-#include <linux/oom.h>
-#include <linux/overflow.h>
 #include <linux/slab.h>
-#include <linux/string.h>
 #include <linux/vmstat.h>
 
-#include "../compat/shrinker.h"
 #include "core.h"
 #include "pool.h"
 
-/* Chunks moved at a time, so that nobody waits long for the lock. */
-#define BATCH 64
-
-/* Protects the list of pools. */
-static DEFINE_MUTEX(pools_lock);
-static LIST_HEAD(pools);
-
-/* ---- how much is kept ---- */
-
-static atomic_long_t kept;		   /* pages in all pools */
-static unsigned long max_kept = ULONG_MAX; /* of them; as long as nobody has said */
-
-/* dmaheap_pool_reserve - pages are going to be kept, if there is room for them */
-bool dmaheap_pool_reserve(unsigned long nr)
-{
-	if (atomic_long_add_return(nr, &kept) <= READ_ONCE(max_kept))
-		return true;
-	atomic_long_sub(nr, &kept);
-	return false;
-}
-
-/* dmaheap_pool_unreserve - they are not, or not any more */
-void dmaheap_pool_unreserve(unsigned long nr)
-{
-	atomic_long_sub(nr, &kept);
-}
-
-/* Chunks of a node come into a state, or leave it. */
-static void account(struct dmaheap_pool *pool, int nid, enum dmaheap_pool_state state, long nr)
+/* dmaheap_pool_account - pages of a node come into a state, or leave it */
+void dmaheap_pool_account(struct dmaheap_pool *pool, int nid, enum dmaheap_pool_state state,
+			  long nr)
 {
 	lockdep_assert_held(&pool->lock);
 	pool->nodes[nid].nr_pages[state] += nr;
@@ -55,14 +22,17 @@ static void account(struct dmaheap_pool *pool, int nid, enum dmaheap_pool_state 
 	mod_node_page_state(NODE_DATA(nid), NR_KERNEL_MISC_RECLAIMABLE, nr);
 }
 
-/* dmaheap_pool_pages - pages that are in a state */
-unsigned long dmaheap_pool_pages(struct dmaheap_pool *pool, enum dmaheap_pool_state state)
+/* dmaheap_pool_pages - pages that are in a state, or up to another */
+unsigned long dmaheap_pool_pages(struct dmaheap_pool *pool, enum dmaheap_pool_state state,
+				 enum dmaheap_pool_state last)
 {
 	unsigned long nr = 0;
 	int nid;
 
-	for_each_node(nid)
-		nr += READ_ONCE(pool->nodes[nid].nr_pages[state]);
+	lockdep_assert_held(&pool->lock);
+	for (; state <= last; state++)
+		for_each_node(nid)
+			nr += pool->nodes[nid].nr_pages[state];
 	return nr;
 }
 
@@ -80,13 +50,25 @@ static unsigned int order_index(struct page *chunk)
 	return dmaheap_order_index(compound_order(chunk));
 }
 
-static void put_chunk(struct dmaheap_pool *pool, struct page *chunk,
+static struct dmaheap_pool_list *list_of(struct dmaheap_pool *pool, struct page *chunk)
+{
+	return &pool->nodes[page_to_nid(chunk)].lists[order_index(chunk)];
+}
+
+/* dmaheap_pool_put - a chunk comes into a state */
+void dmaheap_pool_put(struct dmaheap_pool *pool, struct page *chunk,
 		      enum dmaheap_pool_state state)
 {
-	int nid = page_to_nid(chunk);
+	list_add(&chunk->lru, &list_of(pool, chunk)->chunks[state]);
+	dmaheap_pool_account(pool, page_to_nid(chunk), state, compound_nr(chunk));
+}
 
-	list_add(&chunk->lru, &pool->nodes[nid].chunks[state][order_index(chunk)]);
-	account(pool, nid, state, compound_nr(chunk));
+/* dmaheap_pool_put_oldest - the same, of one that has been there for longer than all others */
+void dmaheap_pool_put_oldest(struct dmaheap_pool *pool, struct page *chunk,
+			     enum dmaheap_pool_state state)
+{
+	list_add_tail(&chunk->lru, &list_of(pool, chunk)->chunks[state]);
+	dmaheap_pool_account(pool, page_to_nid(chunk), state, compound_nr(chunk));
 }
 
 static unsigned long count_pages(const struct list_head *chunks)
@@ -121,11 +103,19 @@ int dmaheap_pool_prepare(struct dmaheap_pool *pool, struct list_head *chunks)
 	return err ? -ENOMEM : 0;
 }
 
-static int let_go(struct dmaheap_pool *pool, struct list_head *chunks, bool wait)
+/*
+ * dmaheap_pool_let_go - give chunks that the pool does not keep to the page allocator
+ *
+ * Without @wait it is -EAGAIN, and they are still there, if it would have to wait for somebody
+ * who may be waiting for memory.  -EIO: they are lost.
+ */
+int dmaheap_pool_let_go(struct dmaheap_pool *pool, struct list_head *chunks, bool wait)
 {
 	struct page *chunk, *next;
 	int err;
 
+	if (list_empty(chunks))
+		return 0;
 	err = dmaheap_linear_map_restore(&pool->map, chunks, wait);
 	if (err == -EAGAIN)
 		return err;
@@ -139,13 +129,6 @@ static int let_go(struct dmaheap_pool *pool, struct list_head *chunks, bool wait
 		cond_resched();
 	}
 	return err;
-}
-
-/* dmaheap_pool_let_go - give chunks that the pool does not keep to the page allocator */
-void dmaheap_pool_let_go(struct dmaheap_pool *pool, struct list_head *chunks)
-{
-	if (!list_empty(chunks))
-		let_go(pool, chunks, true);
 }
 
 /* ---- giving back ---- */
@@ -167,7 +150,7 @@ static void let_memory_go(struct dmaheap_pool *pool, struct dmaheap_memory *memo
 
 	for (i = 0; i < memory->nr; i++)
 		list_add_tail(&chunk_page(memory, i)->lru, &chunks);
-	dmaheap_pool_let_go(pool, &chunks);
+	dmaheap_pool_let_go(pool, &chunks, true);
 	kvfree(memory);
 }
 
@@ -178,9 +161,9 @@ static bool keep(struct dmaheap_pool *pool, struct dmaheap_memory *memory)
 	guard(spinlock)(&pool->lock);
 	if (pool->closed || !dmaheap_pool_reserve(nr))
 		return false;
-	memory->turn = pool->turn;
+	memory->given = dmaheap_pool_now();
 	list_add_tail(&memory->link, &pool->given);
-	account(pool, page_to_nid(chunk_page(memory, 0)), DMAHEAP_GIVEN, nr);
+	dmaheap_pool_account(pool, page_to_nid(chunk_page(memory, 0)), DMAHEAP_GIVEN, nr);
 	dmaheap_zero_queue(pool);
 	return true;
 }
@@ -210,15 +193,15 @@ static void sort_chunk(struct dmaheap_pool *pool, const struct dmaheap_memory *m
 {
 	struct page *chunk = chunk_page(memory, i);
 
-	account(pool, page_to_nid(chunk_page(memory, 0)), DMAHEAP_GIVEN,
-		-(long)compound_nr(chunk));
+	dmaheap_pool_account(pool, page_to_nid(chunk_page(memory, 0)), DMAHEAP_GIVEN,
+			     -(long)compound_nr(chunk));
 	if (pool->closed || is_held(chunk)) {
 		list_add(&chunk->lru, &pool->held);
 		dmaheap_pool_unreserve(compound_nr(chunk));
 		return;
 	}
-	set_page_private(chunk, memory->turn);
-	put_chunk(pool, chunk, DMAHEAP_DIRTY);
+	set_page_private(chunk, memory->given);
+	dmaheap_pool_put(pool, chunk, DMAHEAP_DIRTY);
 }
 
 static void sort_memory(struct dmaheap_pool *pool, struct dmaheap_memory *memory)
@@ -226,7 +209,7 @@ static void sort_memory(struct dmaheap_pool *pool, struct dmaheap_memory *memory
 	unsigned int i = 0, end;
 
 	while (i < memory->nr) {
-		end = min(i + BATCH, memory->nr);
+		end = min(i + DMAHEAP_POOL_BATCH, memory->nr);
 		scoped_guard(spinlock, &pool->lock)
 			for (; i < end; i++)
 				sort_chunk(pool, memory, i);
@@ -242,7 +225,7 @@ static void let_held_go(struct dmaheap_pool *pool, bool wait)
 
 	scoped_guard(spinlock, &pool->lock)
 		list_splice_init(&pool->held, &held);
-	if (list_empty(&held) || let_go(pool, &held, wait) != -EAGAIN)
+	if (list_empty(&held) || dmaheap_pool_let_go(pool, &held, wait) != -EAGAIN)
 		return;
 	guard(spinlock)(&pool->lock);
 	list_splice(&held, &pool->held);
@@ -276,46 +259,76 @@ static bool keep_single(struct dmaheap_pool *pool, struct dmaheap_memory *memory
 	scoped_guard(spinlock, &pool->lock) {
 		if (pool->closed || !dmaheap_pool_reserve(memory_pages(memory)))
 			return false;
-		set_page_private(chunk, pool->turn);
-		put_chunk(pool, chunk, DMAHEAP_DIRTY);
+		set_page_private(chunk, dmaheap_pool_now());
+		dmaheap_pool_put(pool, chunk, DMAHEAP_DIRTY);
 		dmaheap_zero_queue(pool);
 	}
 	kvfree(memory);
 	return true;
 }
 
-/* dmaheap_pool_give - the memory of a buffer that died; takes as long for any */
+/* What nobody wants any more makes room; what there is no room for then is let go. */
+static void make_fit(struct dmaheap_pool *pool, struct dmaheap_memory *memory)
+{
+	unsigned long room;
+	LIST_HEAD(rest);
+
+	room = dmaheap_make_room(memory_pages(memory));
+	while (memory->nr && memory_pages(memory) > room)
+		list_add(&chunk_page(memory, --memory->nr)->lru, &rest);
+	dmaheap_pool_let_go(pool, &rest, true);
+}
+
+/* dmaheap_pool_give - the memory of a buffer that died; if there is room, as fast for any */
 void dmaheap_pool_give(struct dmaheap_pool *pool, struct dmaheap_memory *memory)
 {
+	if (memory->nr && (keep_single(pool, memory) || keep(pool, memory)))
+		return;
+	if (memory->nr && !READ_ONCE(pool->closed))
+		make_fit(pool, memory);
 	if (!memory->nr)
 		kvfree(memory);
-	else if (!keep_single(pool, memory) && !keep(pool, memory))
+	else if (!keep(pool, memory))
 		let_memory_go(pool, memory);
 }
 
-/*
- * dmaheap_pool_add_clean - keep chunks for which there is room
- *
- * With @spare only as long as it is late.  -ENODEV: the heap is removed; -ECANCELED: it is not
- * late; -ENOSPC: there is no room any more.
- */
-int dmaheap_pool_add_clean(struct dmaheap_pool *pool, struct list_head *chunks, bool spare)
+static int add_some(struct dmaheap_pool *pool, struct list_head *chunks, unsigned long *nr)
 {
-	struct page *chunk, *next;
+	struct page *chunk;
+	unsigned int n;
 
 	guard(spinlock)(&pool->lock);
 	if (pool->closed)
 		return -ENODEV;
-	if (spare && !pool->late)
-		return -ECANCELED;
 	/* There may be less room than when it was reserved. */
-	if (atomic_long_read(&kept) > READ_ONCE(max_kept))
+	if (dmaheap_pool_is_overfull())
 		return -ENOSPC;
-	list_for_each_entry_safe(chunk, next, chunks, lru) {
+	for (n = 0; n < DMAHEAP_POOL_BATCH && !list_empty(chunks); n++) {
+		chunk = list_first_entry(chunks, struct page, lru);
 		list_del(&chunk->lru);
-		put_chunk(pool, chunk, DMAHEAP_CLEAN);
+		set_page_private(chunk, dmaheap_pool_now());
+		dmaheap_pool_put(pool, chunk, DMAHEAP_CLEAN);
+		*nr -= compound_nr(chunk);
 	}
 	return 0;
+}
+
+/*
+ * dmaheap_pool_add_clean - keep chunks, for whose *@nr pages there was room
+ *
+ * -ENODEV: the heap is removed; -ENOSPC: there is no room any more.  What is left then, *@nr pages
+ * of it, is the caller's.
+ */
+int dmaheap_pool_add_clean(struct dmaheap_pool *pool, struct list_head *chunks,
+			   unsigned long *nr)
+{
+	int err = 0;
+
+	while (!err && !list_empty(chunks)) {
+		err = add_some(pool, chunks, nr);
+		cond_resched();
+	}
+	return err;
 }
 
 /* ---- taking ---- */
@@ -333,20 +346,33 @@ static bool may_use_node(int nid)
 	return node_isset(nid, cpuset_current_mems_allowed);
 }
 
+/*
+ * The thread will add some.  Not where the kernel's mapping has to change: that takes a lock, which
+ * a thread of idle priority could keep from others for long.
+ */
+static void note_late(struct dmaheap_pool *pool, int nid, size_t len)
+{
+	lockdep_assert_held(&pool->lock);
+	if (pool->combined || len <= pool->late)
+		return;
+	pool->late = len;
+	pool->late_nid = nid;
+}
+
 /* Some of them, so that nobody waits long for the lock. */
 static unsigned int take_some(struct dmaheap_pool *pool, enum dmaheap_pool_state state,
 			      const struct dmaheap_pool_wish *wish, int nid, unsigned int nr,
 			      struct list_head *chunks)
 {
-	struct list_head *from = &pool->nodes[nid].chunks[state][wish->index];
+	struct dmaheap_pool_list *list = &pool->nodes[nid].lists[wish->index];
 	unsigned int order = dmaheap_orders[wish->index], n;
 	struct page *chunk;
 	long pages;
 
 	guard(spinlock)(&pool->lock);
-	pool->used[wish->index] = pool->turn;
-	for (n = 0; n < min_t(unsigned int, nr, BATCH); n++) {
-		chunk = list_first_entry_or_null(from, struct page, lru);
+	list->wanted = dmaheap_pool_now();
+	for (n = 0; n < min_t(unsigned int, nr, DMAHEAP_POOL_BATCH); n++) {
+		chunk = list_first_entry_or_null(&list->chunks[state], struct page, lru);
 		if (!chunk || page_to_phys(chunk) + (PAGE_SIZE << order) - 1 > wish->highest)
 			break;
 		list_move_tail(&chunk->lru, chunks);
@@ -355,12 +381,12 @@ static unsigned int take_some(struct dmaheap_pool *pool, enum dmaheap_pool_state
 	if (!n)
 		return 0;
 	pages = (long)n << order;
-	account(pool, nid, state, -pages);
+	dmaheap_pool_account(pool, nid, state, -pages);
 	dmaheap_pool_unreserve(pages);
 	pool->counts[DMAHEAP_HIT] += pages;
 	if (state == DMAHEAP_DIRTY) {
 		pool->counts[DMAHEAP_ZEROED_INLINE] += pages;
-		pool->late = max(pool->late, wish->len);
+		note_late(pool, nid, wish->len);
 	}
 	return n;
 }
@@ -394,7 +420,7 @@ static unsigned int zero_all(struct dmaheap_pool *pool, struct list_head *chunks
 		else
 			list_move(&chunk->lru, &broken);
 	}
-	dmaheap_pool_let_go(pool, &broken);
+	dmaheap_pool_let_go(pool, &broken, true);
 	return n;
 }
 
@@ -423,26 +449,32 @@ unsigned int dmaheap_pool_take(struct dmaheap_pool *pool, const struct dmaheap_p
 
 /* ---- zeroing by the thread ---- */
 
-/* dmaheap_pool_next_turn - from now on it is another turn */
-unsigned long dmaheap_pool_next_turn(struct dmaheap_pool *pool)
+static unsigned long node_pages(const struct dmaheap_pool_node *node)
 {
-	guard(spinlock)(&pool->lock);
-	return ++pool->turn;
+	unsigned long nr = 0;
+	unsigned int state;
+
+	for (state = 0; state < DMAHEAP_NR_STATES; state++)
+		nr += node->nr_pages[state];
+	return nr;
 }
 
-/* dmaheap_pool_lacks - what to add so that next time the pages are zeroed in time; in bytes */
-size_t dmaheap_pool_lacks(struct dmaheap_pool *pool)
+/*
+ * dmaheap_pool_lacks - what to add so that next time the pages are zeroed in time
+ *
+ * In bytes, and of node *@nid.
+ */
+size_t dmaheap_pool_lacks(struct dmaheap_pool *pool, int *nid)
 {
-	size_t late;
-
 	guard(spinlock)(&pool->lock);
-	late = pool->closed ? 0 : pool->late;
-	if (pool->size >= 2 * (late >> PAGE_SHIFT))
-		late = pool->late = 0;
-	return late;
+	*nid = pool->late_nid;
+	if (pool->closed || !pool->late ||
+	    node_pages(&pool->nodes[*nid]) >= 2 * (pool->late >> PAGE_SHIFT))
+		pool->late = 0;
+	return pool->late;
 }
 
-static struct page *oldest_dirty(struct dmaheap_pool *pool, unsigned long turn)
+static struct page *oldest_dirty(struct dmaheap_pool *pool, unsigned long since)
 {
 	unsigned int i;
 	int nid;
@@ -450,33 +482,37 @@ static struct page *oldest_dirty(struct dmaheap_pool *pool, unsigned long turn)
 	lockdep_assert_held(&pool->lock);
 	for_each_node(nid)
 		for (i = 0; i < dmaheap_nr_orders; i++) {
-			struct list_head *dirty = &pool->nodes[nid].chunks[DMAHEAP_DIRTY][i];
+			struct dmaheap_pool_list *list = &pool->nodes[nid].lists[i];
 			struct page *chunk;
 
-			if (list_empty(dirty) || pool->used[i] == turn)
+			if (list_empty(&list->chunks[DMAHEAP_DIRTY]) ||
+			    time_after_eq(list->wanted, since))
 				continue;
-			chunk = list_last_entry(dirty, struct page, lru);
-			if (page_private(chunk) != turn)
+			chunk = list_last_entry(&list->chunks[DMAHEAP_DIRTY], struct page,
+						lru);
+			if (time_before(page_private(chunk), since))
 				return chunk;
 		}
 	return NULL;
 }
 
 /*
- * dmaheap_pool_begin_zeroing - a dirty chunk that was not given back in this turn, or NULL
+ * dmaheap_pool_begin_zeroing - a dirty chunk that was given back before @since, or NULL
  *
- * None of an order as soon as somebody else has use for such.
+ * None of an order that somebody wanted since.
  */
-struct page *dmaheap_pool_begin_zeroing(struct dmaheap_pool *pool, unsigned long turn)
+struct page *dmaheap_pool_begin_zeroing(struct dmaheap_pool *pool, unsigned long since)
 {
 	struct page *chunk;
 
 	guard(spinlock)(&pool->lock);
-	chunk = pool->closed ? NULL : oldest_dirty(pool, turn);
+	chunk = pool->closed ? NULL : oldest_dirty(pool, since);
 	if (chunk) {
 		list_del(&chunk->lru);
-		account(pool, page_to_nid(chunk), DMAHEAP_DIRTY, -(long)compound_nr(chunk));
-		account(pool, page_to_nid(chunk), DMAHEAP_ZEROING, compound_nr(chunk));
+		dmaheap_pool_account(pool, page_to_nid(chunk), DMAHEAP_DIRTY,
+				     -(long)compound_nr(chunk));
+		dmaheap_pool_account(pool, page_to_nid(chunk), DMAHEAP_ZEROING,
+				     compound_nr(chunk));
 	}
 	return chunk;
 }
@@ -488,233 +524,29 @@ void dmaheap_pool_end_zeroing(struct dmaheap_pool *pool, struct page *chunk, boo
 	LIST_HEAD(broken);
 
 	scoped_guard(spinlock, &pool->lock) {
-		account(pool, page_to_nid(chunk), DMAHEAP_ZEROING, -(long)nr);
+		dmaheap_pool_account(pool, page_to_nid(chunk), DMAHEAP_ZEROING, -(long)nr);
 		if (zeroed) {
-			put_chunk(pool, chunk, DMAHEAP_CLEAN);
+			dmaheap_pool_put(pool, chunk, DMAHEAP_CLEAN);
 			pool->counts[DMAHEAP_ZEROED_BACKGROUND] += nr;
 		} else {
 			list_add(&chunk->lru, &broken);
 			dmaheap_pool_unreserve(nr);
 		}
 	}
-	dmaheap_pool_let_go(pool, &broken);
+	dmaheap_pool_let_go(pool, &broken, true);
 }
-
-/* ---- shrinking ---- */
-
-static unsigned long take_oldest(struct dmaheap_pool *pool, int nid,
-				 enum dmaheap_pool_state state, unsigned long max,
-				 struct list_head *chunks)
-{
-	unsigned int i, n = 0;
-	unsigned long nr = 0;
-
-	guard(spinlock)(&pool->lock);
-	for (i = 0; i < dmaheap_nr_orders; i++) {
-		struct list_head *from = &pool->nodes[nid].chunks[state][i];
-
-		for (; n < BATCH && nr < max && !list_empty(from); n++) {
-			nr += compound_nr(list_last_entry(from, struct page, lru));
-			list_move(from->prev, chunks);
-		}
-	}
-	account(pool, nid, state, -(long)nr);
-	return nr;
-}
-
-static void put_back(struct dmaheap_pool *pool, enum dmaheap_pool_state state,
-		     struct list_head *chunks)
-{
-	struct page *chunk, *next;
-
-	guard(spinlock)(&pool->lock);
-	list_for_each_entry_safe(chunk, next, chunks, lru) {
-		list_del(&chunk->lru);
-		put_chunk(pool, chunk, state);
-	}
-}
-
-static unsigned long shrink(struct dmaheap_pool *pool, int nid, enum dmaheap_pool_state state,
-			    unsigned long max, bool wait)
-{
-	unsigned long freed = 0, nr;
-
-	while (freed < max) {
-		LIST_HEAD(chunks);
-
-		nr = take_oldest(pool, nid, state, max - freed, &chunks);
-		if (!nr)
-			break;
-		if (let_go(pool, &chunks, wait) == -EAGAIN) {
-			put_back(pool, state, &chunks);
-			break;
-		}
-		dmaheap_pool_unreserve(nr);
-		freed += nr;
-		cond_resched();
-	}
-	return freed;
-}
-
-static unsigned long shrink_sorted(struct dmaheap_pool *pool, int nid, unsigned long max,
-				   bool wait)
-{
-	static const enum dmaheap_pool_state states[] = { DMAHEAP_DIRTY, DMAHEAP_CLEAN };
-	unsigned long freed = 0;
-	unsigned int i;
-	int n;
-
-	for (i = 0; i < ARRAY_SIZE(states); i++)
-		for_each_node(n)
-			if (freed < max && (nid == NUMA_NO_NODE || nid == n))
-				freed += shrink(pool, n, states[i], max - freed, wait);
-	return freed;
-}
-
-/*
- * dmaheap_pool_shrink - give pages to the page allocator, dirty ones first
- *
- * At least @nr, if there are so many, of one node or, with NUMA_NO_NODE, of any.  Without @wait
- * it gives none rather than wait for somebody who may be waiting for memory.  Returns how many.
- */
-unsigned long dmaheap_pool_shrink(struct dmaheap_pool *pool, int nid, unsigned long nr,
-				  bool wait)
-{
-	unsigned long freed;
-
-	/* Who wants less does not want more. */
-	scoped_guard(spinlock, &pool->lock)
-		pool->late = 0;
-	dmaheap_pool_sort(pool, wait);
-	freed = shrink_sorted(pool, nid, nr, wait);
-	/* One chunk is in the thread's hands. */
-	while (wait && freed < nr && dmaheap_pool_pages(pool, DMAHEAP_ZEROING)) {
-		usleep_range(100, 200);
-		freed += shrink_sorted(pool, nid, nr - freed, wait);
-	}
-	return freed;
-}
-
-static unsigned long shrinker_count(struct shrinker *shrinker, struct shrink_control *sc)
-{
-	const struct dmaheap_pool *pool = compat_shrinker_private(shrinker);
-	const unsigned long *nr = pool->nodes[sc->nid].nr_pages;
-
-	return (READ_ONCE(nr[DMAHEAP_CLEAN]) + READ_ONCE(nr[DMAHEAP_DIRTY]) + READ_ONCE(nr[DMAHEAP_GIVEN])) ?:
-		       SHRINK_EMPTY;
-}
-
-static unsigned long shrinker_scan(struct shrinker *shrinker, struct shrink_control *sc)
-{
-	struct dmaheap_pool *pool = compat_shrinker_private(shrinker);
-	unsigned long freed = dmaheap_pool_shrink(pool, sc->nid, sc->nr_to_scan, false);
-
-	/* Else an allocation that got nowhere but here counts as one that got nowhere. */
-	compat_account_reclaimed(freed);
-	sc->nr_scanned = freed;
-	return freed ?: SHRINK_STOP;
-}
-
-static unsigned long shrink_pools(unsigned long nr, bool wait)
-{
-	struct dmaheap_pool *pool;
-	unsigned long freed = 0;
-
-	lockdep_assert_held(&pools_lock);
-	list_for_each_entry(pool, &pools, link)
-		if (freed < nr)
-			freed += dmaheap_pool_shrink(pool, NUMA_NO_NODE, nr - freed, wait);
-	return freed;
-}
-
-/* Nobody is killed as long as there is anything left here. */
-static int before_oom_kill(struct notifier_block *notifier, unsigned long unused, void *freed)
-{
-	if (mutex_trylock(&pools_lock)) {
-		*(unsigned long *)freed += shrink_pools(ULONG_MAX, false);
-		mutex_unlock(&pools_lock);
-	}
-	return NOTIFY_OK;
-}
-
-static struct notifier_block oom_notifier = { .notifier_call = before_oom_kill };
-
-/* ---- the parameter ---- */
-
-/*
- * dmaheap_parse_bytes - a number of bytes as people write it: 64M
- *
- * Unlike memparse(), it sees what is too large.  -EINVAL: it is, or is no number.
- */
-int dmaheap_parse_bytes(const char *text, u64 *bytes)
-{
-	static const char suffixes[] = "KMGT";
-	size_t digits = strspn(text, "0123456789");
-	unsigned int shift = 0;
-	const char *suffix;
-	char number[24];
-
-	if (!digits || digits >= sizeof(number))
-		return -EINVAL;
-	strscpy(number, text, digits + 1);
-	suffix = text[digits] ? strchr(suffixes, toupper(text[digits])) : NULL;
-	if (suffix)
-		shift = 10 * (suffix - suffixes + 1);
-	text += digits + !!suffix;
-	if ((*text && strcmp(text, "\n")) || kstrtou64(number, 10, bytes))
-		return -EINVAL;
-	return check_shl_overflow(*bytes, shift, bytes) ? -EINVAL : 0;
-}
-
-static int set_pool_max(const char *text, const struct kernel_param *param)
-{
-	unsigned long nr;
-	u64 bytes;
-	int err = dmaheap_parse_bytes(text, &bytes);
-
-	if (err)
-		return err;
-	guard(mutex)(&pools_lock);
-	WRITE_ONCE(max_kept, min_t(u64, bytes >> PAGE_SHIFT, LONG_MAX));
-	nr = atomic_long_read(&kept);
-	if (nr > max_kept)
-		shrink_pools(nr - max_kept, true);
-	return 0;
-}
-
-static int get_pool_max(char *text, const struct kernel_param *param)
-{
-	return sysfs_emit(text, "%llu\n", (u64)READ_ONCE(max_kept) << PAGE_SHIFT);
-}
-
-static const struct kernel_param_ops pool_max_ops = {
-	.set = set_pool_max,
-	.get = get_pool_max,
-};
-module_param_cb(pool_max, &pool_max_ops, NULL, 0644);
-MODULE_PARM_DESC(
-	pool_max,
-	"bytes that the pools of all heaps keep together; 0: none (default: an eighth of memory)");
 
 /* ---- life ---- */
 
-static const struct compat_shrinker_ops shrinker_ops = {
-	.count = shrinker_count,
-	.scan = shrinker_scan,
-	/* Zeroing again is cheaper than reading from a disk again. */
-	.seeks = DEFAULT_SEEKS / 2,
-	.flags = SHRINKER_NUMA_AWARE,
-};
-
-static void init_nodes(struct dmaheap_pool *pool)
+static void init_node(struct dmaheap_pool_node *node)
 {
 	unsigned int state, i;
-	int nid;
 
-	for (nid = 0; nid < nr_node_ids; nid++)
+	for (i = 0; i < DMAHEAP_MAX_ORDERS; i++) {
+		node->lists[i].wanted = dmaheap_pool_now();
 		for (state = 0; state < DMAHEAP_NR_SORTED; state++)
-			for (i = 0; i < DMAHEAP_MAX_ORDERS; i++)
-				INIT_LIST_HEAD(&pool->nodes[nid].chunks[state][i]);
+			INIT_LIST_HEAD(&node->lists[i].chunks[state]);
+	}
 }
 
 /* dmaheap_pool_create - a pool for a heap that has its name, and that destroys it */
@@ -722,6 +554,7 @@ struct dmaheap_pool *dmaheap_pool_create(struct dma_heap *heap, enum dma_heap_po
 {
 	struct dmaheap_pool *pool =
 		kvzalloc(struct_size(pool, nodes, nr_node_ids), GFP_KERNEL);
+	int nid;
 
 	if (!pool)
 		return ERR_PTR(-ENOMEM);
@@ -730,18 +563,16 @@ struct dmaheap_pool *dmaheap_pool_create(struct dma_heap *heap, enum dma_heap_po
 	spin_lock_init(&pool->lock);
 	INIT_LIST_HEAD(&pool->given);
 	INIT_LIST_HEAD(&pool->held);
-	init_nodes(pool);
+	for (nid = 0; nid < nr_node_ids; nid++)
+		init_node(&pool->nodes[nid]);
 	dmaheap_zero_start(pool);
 	if (dmaheap_linear_map_init(&pool->map, pool->combined))
 		goto fail_map;
-	pool->shrinker = compat_shrinker_register(&shrinker_ops, pool, dev_name(&heap->dev));
-	if (!pool->shrinker)
-		goto fail_shrinker;
-	guard(mutex)(&pools_lock);
-	list_add_tail(&pool->link, &pools);
+	if (dmaheap_reclaim_start(pool))
+		goto fail_reclaim;
 	return pool;
 
-fail_shrinker:
+fail_reclaim:
 	dmaheap_linear_map_exit(&pool->map);
 fail_map:
 	kvfree(pool);
@@ -751,18 +582,20 @@ fail_map:
 /* dmaheap_pool_close - nothing is kept any more, though buffers of the heap may live on */
 void dmaheap_pool_close(struct dmaheap_pool *pool)
 {
-	scoped_guard(spinlock, &pool->lock)
+	static const struct dmaheap_shrink how = { .nid = NUMA_NO_NODE, .wait = true };
+
+	scoped_guard(spinlock, &pool->lock) {
 		pool->closed = true;
+		pool->late = 0;
+	}
 	dmaheap_zero_stop(pool);
-	dmaheap_pool_shrink(pool, NUMA_NO_NODE, ULONG_MAX, true);
+	dmaheap_pool_shrink(pool, &how, ULONG_MAX);
 }
 
 /* dmaheap_pool_destroy - with its heap, when nobody can call any more */
 void dmaheap_pool_destroy(struct dmaheap_pool *pool)
 {
-	scoped_guard(mutex, &pools_lock)
-		list_del(&pool->link);
-	compat_shrinker_unregister(pool->shrinker);
+	dmaheap_reclaim_stop(pool);
 	/* Of a buffer that was populated late, something may still have been underway then. */
 	dmaheap_pool_close(pool);
 	dmaheap_linear_map_exit(&pool->map);
@@ -773,16 +606,13 @@ int dmaheap_pool_init(void)
 {
 	int err = dmaheap_zero_init();
 
-	if (err)
-		return err;
-	if (max_kept == ULONG_MAX)
-		max_kept = totalram_pages() / 8;
-	register_oom_notifier(&oom_notifier);
-	return 0;
+	if (!err)
+		dmaheap_reclaim_init();
+	return err;
 }
 
 void dmaheap_pool_exit(void)
 {
-	unregister_oom_notifier(&oom_notifier);
+	dmaheap_reclaim_exit();
 	dmaheap_zero_exit();
 }

@@ -10,7 +10,8 @@
  * thread adds pages, so that one buffer's can be zeroed while the other's are taken.
  *
  * What is kept counts as reclaimable, all pools together keep no more than the parameter pool_max
- * says, and a shrinker and, at the very end, the OOM killer get all of it back.
+ * says, and a shrinker and, at the very end, the OOM killer get all of it back.  When they are full,
+ * what has lain there for a while makes room for what was just in use.
  */
 #ifndef _DMAHEAP_POOL_H
 #define _DMAHEAP_POOL_H
@@ -18,6 +19,7 @@
 #include <linux/dma-heap.h>
 #include <linux/kthread.h>
 #include <linux/list.h>
+#include <linux/sched/clock.h>
 #include <linux/spinlock.h>
 
 #include "core.h"
@@ -59,14 +61,33 @@ enum dmaheap_pool_count {
 	DMAHEAP_NR_POOL_COUNTS
 };
 
+/* Time in units of 1024 ns, which wraps around; of two CPUs it may differ by a little. */
+static inline unsigned long dmaheap_pool_now(void)
+{
+	return local_clock() >> 10;
+}
+
+/* Chunks moved at a time, so that nobody waits long for the lock. */
+#define DMAHEAP_POOL_BATCH 64U
+
+/**
+ * struct dmaheap_pool_list - what a pool has of chunks of one size
+ * @chunks:	by lru, by state.  What comes goes to the front, where allocations take from; the
+ *		thread takes the oldest.  A chunk's private says when it was given back
+ * @wanted:	when somebody last wanted such
+ */
+struct dmaheap_pool_list {
+	struct list_head chunks[DMAHEAP_NR_SORTED];
+	unsigned long wanted;
+};
+
 /**
  * struct dmaheap_pool_node - what a pool has of a NUMA node
- * @chunks:	by lru, by state and order.  What comes goes to the front, where allocations take
- *		from; the thread takes the oldest
+ * @lists:	by order
  * @nr_pages:	by state; what is not sorted yet counts for the node of its first page
  */
 struct dmaheap_pool_node {
-	struct list_head chunks[DMAHEAP_NR_SORTED][DMAHEAP_MAX_ORDERS];
+	struct dmaheap_pool_list lists[DMAHEAP_MAX_ORDERS];
 	unsigned long nr_pages[DMAHEAP_NR_STATES];
 };
 
@@ -81,10 +102,9 @@ struct dmaheap_pool_node {
  * @zeroing:	the thread's work
  * @lock:	protects what follows
  * @closed:	nothing is kept any more
- * @turn:	counts the thread's: what was given back in this one is left alone in it
- * @used:	by order, the turn in which chunks were last wanted
  * @late:	bytes of the largest buffer of which some pages were not zeroed in time, until more
  *		were added for that
+ * @late_nid:	the node that they were to come from
  * @given:	&struct dmaheap_memory, oldest first
  * @held:	chunks that others hold, by lru: not the pool's any more, and to be let go
  * @size:	pages in any state
@@ -101,9 +121,8 @@ struct dmaheap_pool {
 
 	spinlock_t lock;
 	bool closed;
-	unsigned long turn;
-	unsigned long used[DMAHEAP_MAX_ORDERS];
 	size_t late;
+	int late_nid;
 	struct list_head given;
 	struct list_head held;
 	unsigned long size;
@@ -125,31 +144,59 @@ struct dmaheap_pool_wish {
 	size_t len;
 };
 
+/**
+ * struct dmaheap_shrink - how to give pages to the page allocator, dirty ones first
+ * @nid:	of this node, or NUMA_NO_NODE
+ * @wait:	also wait for somebody who may himself be waiting for memory, and for pages that are
+ *		just being zeroed or sorted
+ * @idle:	only what nobody has used for a while
+ */
+struct dmaheap_shrink {
+	int nid;
+	bool wait;
+	bool idle;
+};
+
 /* pool.c: what is kept */
 int dmaheap_pool_init(void);
 void dmaheap_pool_exit(void);
 struct dmaheap_pool *dmaheap_pool_create(struct dma_heap *heap, enum dma_heap_pool kind);
 void dmaheap_pool_close(struct dmaheap_pool *pool);
 void dmaheap_pool_destroy(struct dmaheap_pool *pool);
-int dmaheap_parse_bytes(const char *text, u64 *bytes);
 unsigned int dmaheap_pool_take(struct dmaheap_pool *pool, const struct dmaheap_pool_wish *wish,
 			       struct list_head *chunks, bool *late);
 void dmaheap_pool_give(struct dmaheap_pool *pool, struct dmaheap_memory *memory);
-bool dmaheap_pool_reserve(unsigned long nr);
-void dmaheap_pool_unreserve(unsigned long nr);
 int dmaheap_pool_prepare(struct dmaheap_pool *pool, struct list_head *chunks);
-int dmaheap_pool_add_clean(struct dmaheap_pool *pool, struct list_head *chunks, bool spare);
-void dmaheap_pool_let_go(struct dmaheap_pool *pool, struct list_head *chunks);
-unsigned long dmaheap_pool_shrink(struct dmaheap_pool *pool, int nid, unsigned long nr,
-				  bool wait);
+int dmaheap_pool_add_clean(struct dmaheap_pool *pool, struct list_head *chunks,
+			   unsigned long *nr);
+int dmaheap_pool_let_go(struct dmaheap_pool *pool, struct list_head *chunks, bool wait);
+void dmaheap_pool_put(struct dmaheap_pool *pool, struct page *chunk,
+		      enum dmaheap_pool_state state);
+void dmaheap_pool_put_oldest(struct dmaheap_pool *pool, struct page *chunk,
+			     enum dmaheap_pool_state state);
+void dmaheap_pool_account(struct dmaheap_pool *pool, int nid, enum dmaheap_pool_state state,
+			  long nr);
 void dmaheap_pool_sort(struct dmaheap_pool *pool, bool wait);
-unsigned long dmaheap_pool_pages(struct dmaheap_pool *pool, enum dmaheap_pool_state state);
+unsigned long dmaheap_pool_pages(struct dmaheap_pool *pool, enum dmaheap_pool_state state,
+				 enum dmaheap_pool_state last);
 void dmaheap_pool_count(struct dmaheap_pool *pool, enum dmaheap_pool_count count, u64 nr);
 
-unsigned long dmaheap_pool_next_turn(struct dmaheap_pool *pool);
-size_t dmaheap_pool_lacks(struct dmaheap_pool *pool);
-struct page *dmaheap_pool_begin_zeroing(struct dmaheap_pool *pool, unsigned long turn);
+size_t dmaheap_pool_lacks(struct dmaheap_pool *pool, int *nid);
+struct page *dmaheap_pool_begin_zeroing(struct dmaheap_pool *pool, unsigned long since);
 void dmaheap_pool_end_zeroing(struct dmaheap_pool *pool, struct page *chunk, bool zeroed);
+
+/* reclaim.c: how much is kept, and giving it back */
+void dmaheap_reclaim_init(void);
+void dmaheap_reclaim_exit(void);
+int dmaheap_reclaim_start(struct dmaheap_pool *pool);
+void dmaheap_reclaim_stop(struct dmaheap_pool *pool);
+bool dmaheap_pool_reserve(unsigned long nr);
+void dmaheap_pool_unreserve(unsigned long nr);
+bool dmaheap_pool_is_overfull(void);
+unsigned long dmaheap_make_room(unsigned long nr);
+unsigned long dmaheap_pool_shrink(struct dmaheap_pool *pool, const struct dmaheap_shrink *how,
+				  unsigned long nr);
+int dmaheap_parse_bytes(const char *text, u64 *bytes);
 
 /* zero.c: pages become zero, at once or in the background */
 int dmaheap_zero_init(void);

@@ -71,24 +71,27 @@ static const struct attribute_group cache_group = {
 
 /* ---- pool ---- */
 
-static u64 pool_bytes(struct device *dev, enum dmaheap_pool_state state)
+static ssize_t show_pool_pages(struct device *dev, enum dmaheap_pool_state state,
+			       enum dmaheap_pool_state last, char *text)
 {
-	return (u64)dmaheap_pool_pages(heap_of(dev)->pool, state) << PAGE_SHIFT;
+	struct dmaheap_pool *pool = heap_of(dev)->pool;
+
+	guard(spinlock)(&pool->lock);
+	return sysfs_emit(text, "%llu\n",
+			  (u64)dmaheap_pool_pages(pool, state, last) << PAGE_SHIFT);
 }
 
 static ssize_t clean_bytes_show(struct device *dev, struct device_attribute *attribute,
 				char *text)
 {
-	return sysfs_emit(text, "%llu\n", pool_bytes(dev, DMAHEAP_CLEAN));
+	return show_pool_pages(dev, DMAHEAP_CLEAN, DMAHEAP_CLEAN, text);
 }
 static DEVICE_ATTR_RO(clean_bytes);
 
 static ssize_t dirty_bytes_show(struct device *dev, struct device_attribute *attribute,
 				char *text)
 {
-	return sysfs_emit(text, "%llu\n",
-			  pool_bytes(dev, DMAHEAP_DIRTY) + pool_bytes(dev, DMAHEAP_GIVEN) +
-				  pool_bytes(dev, DMAHEAP_ZEROING));
+	return show_pool_pages(dev, DMAHEAP_DIRTY, DMAHEAP_ZEROING, text);
 }
 static DEVICE_ATTR_RO(dirty_bytes);
 
@@ -134,7 +137,7 @@ static ssize_t fill_store(struct device *dev, struct device_attribute *attribute
 	int err = parse_pages(text, &bytes);
 
 	if (!err)
-		err = dmaheap_pool_fill(heap_of(dev)->pool, bytes, false);
+		err = dmaheap_pool_fill(heap_of(dev)->pool, bytes);
 	return err ?: len;
 }
 static DEVICE_ATTR_WO(fill);
@@ -142,12 +145,13 @@ static DEVICE_ATTR_WO(fill);
 static ssize_t drain_store(struct device *dev, struct device_attribute *attribute,
 			   const char *text, size_t len)
 {
+	static const struct dmaheap_shrink how = { .nid = NUMA_NO_NODE, .wait = true };
 	size_t bytes;
 	int err = parse_pages(text, &bytes);
 
 	if (err)
 		return err;
-	dmaheap_pool_shrink(heap_of(dev)->pool, NUMA_NO_NODE, bytes >> PAGE_SHIFT, true);
+	dmaheap_pool_shrink(heap_of(dev)->pool, &how, bytes >> PAGE_SHIFT);
 	return len;
 }
 static DEVICE_ATTR_WO(drain);

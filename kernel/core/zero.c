@@ -30,16 +30,18 @@ bool dmaheap_zero(struct page *chunk)
 		if (PageHWPoison(chunk + i))
 			return false;
 		clear_highpage(chunk + i);
+		/* As of one that is fresh: its instructions may be cached. */
+		flush_dcache_page(chunk + i);
 		cond_resched();
 	}
 	return true;
 }
 
-static void zero_older(struct dmaheap_pool *pool, unsigned long turn)
+static void zero_older(struct dmaheap_pool *pool, unsigned long since)
 {
 	struct page *chunk;
 
-	while ((chunk = dmaheap_pool_begin_zeroing(pool, turn)))
+	while ((chunk = dmaheap_pool_begin_zeroing(pool, since)))
 		dmaheap_pool_end_zeroing(
 			pool, chunk, dmaheap_zero(chunk) && !dmaheap_cache_ahead(pool, chunk));
 }
@@ -47,23 +49,25 @@ static void zero_older(struct dmaheap_pool *pool, unsigned long turn)
 static bool has_work(struct dmaheap_pool *pool)
 {
 	lockdep_assert_held(&pool->lock);
-	return !pool->closed && (!list_empty(&pool->given) || !list_empty(&pool->held) ||
-				 pool->late || dmaheap_pool_pages(pool, DMAHEAP_DIRTY));
+	return !pool->closed &&
+	       (!list_empty(&pool->given) || !list_empty(&pool->held) || pool->late ||
+		dmaheap_pool_pages(pool, DMAHEAP_DIRTY, DMAHEAP_DIRTY));
 }
 
 /* A turn: zero what has lain for a while, and come back as long as there is more. */
 static void zero_work(struct kthread_work *work)
 {
 	struct dmaheap_pool *pool = container_of(work, struct dmaheap_pool, zeroing);
-	unsigned long turn = dmaheap_pool_next_turn(pool);
+	unsigned long start = dmaheap_pool_now();
 	size_t lacks;
+	int nid;
 
 	usleep_range(NAP_MIN, NAP_MAX);
 	dmaheap_pool_sort(pool, true);
-	zero_older(pool, turn);
-	lacks = dmaheap_pool_lacks(pool);
+	zero_older(pool, start);
+	lacks = dmaheap_pool_lacks(pool, &nid);
 	if (lacks)
-		dmaheap_pool_fill(pool, lacks, true);
+		dmaheap_pool_top_up(pool, lacks, nid);
 	guard(spinlock)(&pool->lock);
 	if (lacks)
 		pool->late = 0; /* also if there was nothing to spare */

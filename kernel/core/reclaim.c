@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What pools may keep, and how they give it back: see pool.h. */
+#include <linux/ctype.h>
+#include <linux/delay.h>
+#include <linux/kernel.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/oom.h>
+#include <linux/overflow.h>
+#include <linux/string.h>
+
+#include "../compat/shrinker.h"
+#include "core.h"
+#include "pool.h"
+
+/* What has lain for longer makes room for what was just in use: a second, of dmaheap_pool_now(). */
+#define IDLE_TIME (NSEC_PER_SEC >> 10)
+
+/* Protects the list of pools. */
+static DEFINE_MUTEX(pools_lock);
+static LIST_HEAD(pools);
+
+/* ---- how much is kept ---- */
+
+static atomic_long_t kept;		   /* pages in all pools */
+static unsigned long max_kept = ULONG_MAX; /* of them; as long as nobody has said */
+
+/* dmaheap_pool_reserve - pages are going to be kept, if there is room for them */
+bool dmaheap_pool_reserve(unsigned long nr)
+{
+	if (atomic_long_add_return(nr, &kept) <= READ_ONCE(max_kept))
+		return true;
+	atomic_long_sub(nr, &kept);
+	return false;
+}
+
+/* dmaheap_pool_unreserve - they are not, or not any more */
+void dmaheap_pool_unreserve(unsigned long nr)
+{
+	atomic_long_sub(nr, &kept);
+}
+
+/* dmaheap_pool_is_overfull - more is kept than may be, since that was made less */
+bool dmaheap_pool_is_overfull(void)
+{
+	return atomic_long_read(&kept) > READ_ONCE(max_kept);
+}
+
+static unsigned long room(void)
+{
+	unsigned long max = READ_ONCE(max_kept), now = atomic_long_read(&kept);
+
+	return now < max ? max - now : 0;
+}
+
+/* ---- shrinking ---- */
+
+static struct page *oldest(const struct list_head *chunks, bool idle)
+{
+	struct page *chunk;
+
+	if (list_empty(chunks))
+		return NULL;
+	chunk = list_last_entry(chunks, struct page, lru);
+	if (idle && time_before(dmaheap_pool_now(), page_private(chunk) + IDLE_TIME))
+		return NULL;
+	return chunk;
+}
+
+static unsigned long take_oldest(struct dmaheap_pool *pool, int nid,
+				 enum dmaheap_pool_state state, bool idle, unsigned long max,
+				 struct list_head *chunks)
+{
+	unsigned int i, n = 0;
+	unsigned long nr = 0;
+	struct page *chunk;
+
+	guard(spinlock)(&pool->lock);
+	for (i = 0; i < dmaheap_nr_orders; i++) {
+		const struct list_head *from = &pool->nodes[nid].lists[i].chunks[state];
+
+		for (; n < DMAHEAP_POOL_BATCH && nr < max; n++) {
+			chunk = oldest(from, idle);
+			if (!chunk)
+				break;
+			list_move(&chunk->lru, chunks);
+			nr += compound_nr(chunk);
+		}
+	}
+	dmaheap_pool_account(pool, nid, state, -(long)nr);
+	return nr;
+}
+
+static void put_back(struct dmaheap_pool *pool, enum dmaheap_pool_state state,
+		     struct list_head *chunks)
+{
+	struct page *chunk, *next;
+
+	guard(spinlock)(&pool->lock);
+	list_for_each_entry_safe(chunk, next, chunks, lru) {
+		list_del(&chunk->lru);
+		dmaheap_pool_put_oldest(pool, chunk, state);
+	}
+}
+
+static unsigned long shrink_state(struct dmaheap_pool *pool, const struct dmaheap_shrink *how,
+				  int nid, enum dmaheap_pool_state state, unsigned long max)
+{
+	unsigned long freed = 0, nr;
+
+	while (freed < max) {
+		LIST_HEAD(chunks);
+
+		nr = take_oldest(pool, nid, state, how->idle, max - freed, &chunks);
+		if (!nr)
+			break;
+		if (dmaheap_pool_let_go(pool, &chunks, how->wait) == -EAGAIN) {
+			put_back(pool, state, &chunks);
+			break;
+		}
+		dmaheap_pool_unreserve(nr);
+		freed += nr;
+		cond_resched();
+	}
+	return freed;
+}
+
+static unsigned long shrink_sorted(struct dmaheap_pool *pool, const struct dmaheap_shrink *how,
+				   unsigned long max)
+{
+	static const enum dmaheap_pool_state states[] = { DMAHEAP_DIRTY, DMAHEAP_CLEAN };
+	unsigned long freed = 0;
+	unsigned int i;
+	int nid;
+
+	for (i = 0; i < ARRAY_SIZE(states); i++)
+		for_each_node(nid)
+			if (freed < max && (how->nid == NUMA_NO_NODE || how->nid == nid))
+				freed += shrink_state(pool, how, nid, states[i], max - freed);
+	return freed;
+}
+
+/* Being zeroed, or being sorted by somebody else. */
+static bool has_underway(struct dmaheap_pool *pool)
+{
+	guard(spinlock)(&pool->lock);
+	return dmaheap_pool_pages(pool, DMAHEAP_GIVEN, DMAHEAP_ZEROING);
+}
+
+/* dmaheap_pool_shrink - give at least @nr pages, if there are so many; returns how many */
+unsigned long dmaheap_pool_shrink(struct dmaheap_pool *pool, const struct dmaheap_shrink *how,
+				  unsigned long nr)
+{
+	unsigned long freed = 0;
+
+	scoped_guard(spinlock, &pool->lock) {
+		/* What comes meanwhile is not meant. */
+		nr = min(nr, pool->size);
+		/* Who wants less does not want more. */
+		if (!how->idle)
+			pool->late = 0;
+	}
+	for (;;) {
+		dmaheap_pool_sort(pool, how->wait);
+		freed += shrink_sorted(pool, how, nr - freed);
+		if (!how->wait || freed >= nr || !has_underway(pool))
+			return freed;
+		usleep_range(100, 200);
+	}
+}
+
+static unsigned long shrink_pools(const struct dmaheap_shrink *how, unsigned long nr)
+{
+	struct dmaheap_pool *pool;
+	unsigned long freed = 0;
+
+	lockdep_assert_held(&pools_lock);
+	list_for_each_entry(pool, &pools, link)
+		if (freed < nr)
+			freed += dmaheap_pool_shrink(pool, how, nr - freed);
+	return freed;
+}
+
+/*
+ * dmaheap_make_room - so that @nr more pages can be kept, for what has lain for long
+ *
+ * Returns how many can.
+ */
+unsigned long dmaheap_make_room(unsigned long nr)
+{
+	static const struct dmaheap_shrink how = { .nid = NUMA_NO_NODE, .idle = true };
+
+	if (room() < nr && mutex_trylock(&pools_lock)) {
+		shrink_pools(&how, nr - min(nr, room()));
+		mutex_unlock(&pools_lock);
+	}
+	return room();
+}
+
+/* ---- when the kernel asks ---- */
+
+static unsigned long shrinker_count(struct shrinker *shrinker, struct shrink_control *sc)
+{
+	const struct dmaheap_pool *pool = compat_shrinker_private(shrinker);
+	const unsigned long *nr = pool->nodes[sc->nid].nr_pages;
+
+	return (READ_ONCE(nr[DMAHEAP_CLEAN]) + READ_ONCE(nr[DMAHEAP_DIRTY]) + READ_ONCE(nr[DMAHEAP_GIVEN])) ?:
+		       SHRINK_EMPTY;
+}
+
+static unsigned long shrinker_scan(struct shrinker *shrinker, struct shrink_control *sc)
+{
+	const struct dmaheap_shrink how = { .nid = sc->nid };
+	unsigned long freed =
+		dmaheap_pool_shrink(compat_shrinker_private(shrinker), &how, sc->nr_to_scan);
+
+	/* Else an allocation that got nowhere but here counts as one that got nowhere. */
+	compat_account_reclaimed(freed);
+	sc->nr_scanned = freed;
+	return freed ?: SHRINK_STOP;
+}
+
+static const struct compat_shrinker_ops shrinker_ops = {
+	.count = shrinker_count,
+	.scan = shrinker_scan,
+	/* Zeroing again is cheaper than reading from a disk again. */
+	.seeks = DEFAULT_SEEKS / 2,
+	.flags = SHRINKER_NUMA_AWARE,
+};
+
+/* Nobody is killed as long as there is anything left here. */
+static int before_oom_kill(struct notifier_block *notifier, unsigned long unused, void *freed)
+{
+	static const struct dmaheap_shrink how = { .nid = NUMA_NO_NODE };
+
+	if (mutex_trylock(&pools_lock)) {
+		*(unsigned long *)freed += shrink_pools(&how, ULONG_MAX);
+		mutex_unlock(&pools_lock);
+	}
+	return NOTIFY_OK;
+}
+
+static struct notifier_block oom_notifier = { .notifier_call = before_oom_kill };
+
+/* ---- the parameter ---- */
+
+/*
+ * dmaheap_parse_bytes - a number of bytes as people write it: 64M
+ *
+ * Unlike memparse(), it sees what is too large.  -EINVAL: it is, or is no number.
+ */
+int dmaheap_parse_bytes(const char *text, u64 *bytes)
+{
+	static const char suffixes[] = "KMGT";
+	size_t digits = strspn(text, "0123456789");
+	unsigned int shift = 0;
+	const char *suffix;
+	char number[24];
+
+	if (!digits || digits >= sizeof(number))
+		return -EINVAL;
+	strscpy(number, text, digits + 1);
+	suffix = text[digits] ? strchr(suffixes, toupper(text[digits])) : NULL;
+	if (suffix)
+		shift = 10 * (suffix - suffixes + 1);
+	text += digits + !!suffix;
+	if ((*text && strcmp(text, "\n")) || kstrtou64(number, 10, bytes))
+		return -EINVAL;
+	return check_shl_overflow(*bytes, shift, bytes) ? -EINVAL : 0;
+}
+
+static int set_pool_max(const char *text, const struct kernel_param *param)
+{
+	static const struct dmaheap_shrink how = { .nid = NUMA_NO_NODE, .wait = true };
+	unsigned long nr;
+	u64 bytes;
+	int err = dmaheap_parse_bytes(text, &bytes);
+
+	if (err)
+		return err;
+	guard(mutex)(&pools_lock);
+	WRITE_ONCE(max_kept, min_t(u64, bytes >> PAGE_SHIFT, LONG_MAX));
+	nr = atomic_long_read(&kept);
+	if (nr > max_kept)
+		shrink_pools(&how, nr - max_kept);
+	return 0;
+}
+
+static int get_pool_max(char *text, const struct kernel_param *param)
+{
+	return sysfs_emit(text, "%llu\n", (u64)READ_ONCE(max_kept) << PAGE_SHIFT);
+}
+
+static const struct kernel_param_ops pool_max_ops = {
+	.set = set_pool_max,
+	.get = get_pool_max,
+};
+module_param_cb(pool_max, &pool_max_ops, NULL, 0644);
+MODULE_PARM_DESC(
+	pool_max,
+	"bytes that the pools of all heaps keep together; 0: none (default: an eighth of memory)");
+
+/* ---- life ---- */
+
+/* dmaheap_reclaim_start - from now on a pool gives pages back; -ENOMEM */
+int dmaheap_reclaim_start(struct dmaheap_pool *pool)
+{
+	pool->shrinker =
+		compat_shrinker_register(&shrinker_ops, pool, dev_name(&pool->heap->dev));
+	if (!pool->shrinker)
+		return -ENOMEM;
+	guard(mutex)(&pools_lock);
+	list_add_tail(&pool->link, &pools);
+	return 0;
+}
+
+/* dmaheap_reclaim_stop - nobody else looks at the pool any more */
+void dmaheap_reclaim_stop(struct dmaheap_pool *pool)
+{
+	scoped_guard(mutex, &pools_lock)
+		list_del(&pool->link);
+	compat_shrinker_unregister(pool->shrinker);
+}
+
+void dmaheap_reclaim_init(void)
+{
+	if (max_kept == ULONG_MAX)
+		max_kept = totalram_pages() / 8;
+	register_oom_notifier(&oom_notifier);
+}
+
+void dmaheap_reclaim_exit(void)
+{
+	unregister_oom_notifier(&oom_notifier);
+}
