@@ -182,7 +182,6 @@ void row_memory(void)
 /* ---- when a program takes all of it ---- */
 
 #define OOM_RUNS 3
-#define LEFT (48 * MIB) /* of what is available, to the rest of the system */
 
 struct glutton {
 	pid_t pid;
@@ -196,7 +195,10 @@ static void say_ready(int fd)
 		_exit(1);
 }
 
-/* Writes to each page; if that is too much, this is the process to be killed. */
+/*
+ * Takes memory until the pool has none any more; if that is too much, this is the process to be
+ * killed.
+ */
 __attribute__((noreturn)) static void take(size_t len, int ready, int go)
 {
 	size_t page = sysconf(_SC_PAGESIZE), offset;
@@ -208,9 +210,10 @@ __attribute__((noreturn)) static void take(size_t len, int ready, int go)
 	if (bytes == MAP_FAILED)
 		_exit(1);
 	madvise(bytes, len, MADV_NOHUGEPAGE);
-	for (offset = 0; offset < len; offset += page)
+	for (offset = 0; offset < len && (offset % MIB || pool_size()); offset += page)
 		bytes[offset] = 1;
-	say_ready(ready);
+	if (offset < len)
+		say_ready(ready);
 	_exit(read(go, &none, 1) != 0); /* until our parent closes it */
 }
 
@@ -255,17 +258,13 @@ static long long oom_kills(void)
 	return number_in("/proc/vmstat", "oom_kill");
 }
 
-/*
- * Nobody was killed, and it is the pool that has given way: without it, there would have been
- * less by what the pool had.  Half of that is enough to be sure of it; how much the kernel
- * itself has in reserve is not known exactly.
- */
+/* Nobody was killed before the pool was empty. */
 static bool is_good(bool survived, long long kills, long long filled, long long left)
 {
 	note("oom: the program %s, %lld kills, pool %lld MiB before and %lld MiB after",
 	     survived ? "has it" : "has died", kills, filled / (long long)MIB,
 	     left / (long long)MIB);
-	return survived && !kills && left <= filled / 2;
+	return survived && !kills && !left;
 }
 
 /* Filling may go on after it was asked for. */
@@ -287,14 +286,14 @@ static bool pool_fill(long long bytes)
 
 static bool oom_run(long long quarter)
 {
-	long long available = meminfo("MemAvailable"), kills = oom_kills(), filled, left;
+	long long kills = oom_kills(), filled, left;
 	struct glutton glutton;
 	bool survived;
 
 	if (!pool_fill(quarter))
 		return false;
 	filled = pool_size();
-	if (!glutton_start(&glutton, available - LEFT)) {
+	if (!glutton_start(&glutton, meminfo("MemTotal"))) {
 		note("oom: no process can be started: %s", strerror(errno));
 		return false;
 	}
