@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* How much pools keep, and that they give it back when others need it. */
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "pool.h"
+
+/* ---- how much ---- */
+
+static void limited(void)
+{
+	uint64_t before;
+	int i, fds[8];
+
+	begin(3 * LEN);
+	for (i = 0; i < 8; i++)
+		fds[i] = heap_buffer(LEN);
+	for (i = 0; i < 8; i++)
+		close(fds[i]);
+	settle();
+	check_equal(pool_size(), 3 * LEN);
+	/* Less from now on. */
+	pool_set_max(LEN);
+	/* Chunks are not divided. */
+	check(pool_size() <= LEN && pool_size() > LEN - 2 * MIB);
+	before = pool_number("hit_bytes");
+	pool_set_max(0);
+	check_equal(pool_size(), 0);
+	for (i = 0; i < 4; i++)
+		give_back(LEN);
+	check_equal(pool_size(), 0);
+	check_equal(pool_number("hit_bytes"), before);
+}
+
+/* Of a buffer that does not fit, as much as does. */
+static void kept_in_part(void)
+{
+	begin(LEN / 2);
+	give_back(LEN);
+	check(pool_size() <= LEN / 2 && pool_size() > LEN / 2 - 2 * MIB);
+	settle();
+	begin(PAGE);
+	give_back(LEN);
+	check_equal(pool_size(), 0);
+	give_back(5 * PAGE);
+	check_equal(pool_size(), PAGE);
+}
+
+/* The pool is full of single pages, and nobody wants such any more. */
+static void fill_with_pages(uint64_t max)
+{
+	static int fds[1024];
+	const size_t len = 60 * KIB;
+	unsigned int i, nr = max / len;
+
+	for (i = 0; i < nr; i++)
+		fds[i] = heap_buffer(len);
+	for (i = 0; i < nr; i++)
+		close(fds[i]);
+	settle();
+	check(pool_size() > max - len);
+}
+
+/* After some buffers all come from the pool. */
+static void check_makes_room(uint64_t max)
+{
+	uint64_t missed, before = pool_number("missed_bytes");
+	int i, hits = 0;
+
+	for (i = 0; i < 20 && hits < 5; i++) {
+		give_back(LEN);
+		missed = pool_number("missed_bytes");
+		hits = missed == before ? hits + 1 : 0;
+		before = missed;
+	}
+	check_equal(hits, 5);
+	check(pool_size() >= LEN && pool_size() <= max);
+}
+
+static void room_made(void)
+{
+	run_on(0); /* so that it is one node's memory */
+	begin(32 * MIB);
+	fill_with_pages(32 * MIB);
+	sleep(2);
+	check_makes_room(32 * MIB);
+}
+
+/* What somebody uses does not. */
+static void room_not_made(void)
+{
+	uint64_t before, missed = 0;
+	int i;
+
+	run_on(0);
+	begin(8 * MIB);
+	for (i = 0; i < 20; i++) {
+		fill_with_pages(8 * MIB);
+		before = pool_number("missed_bytes");
+		give_back(2 * MIB);
+		missed += pool_number("missed_bytes") - before;
+	}
+	/* Now and then pages have lain for long on a busy machine. */
+	check(missed >= 15 * 2 * MIB);
+}
+
+static void room_made_by_others(void)
+{
+	const char *mine = heap_kind()->name,
+		   *other = strcmp(mine, "system") ? "system" : "system-uncached";
+
+	needs_pool();
+	pools_drain();
+	pool_set_max(32 * MIB);
+	heap_use(other);
+	must(pool_try("fill", "32M"));
+	sleep(2);
+	heap_use(mine);
+	check_makes_room(32 * MIB);
+	heap_use(other);
+	check(pool_size() <= 32 * MIB - LEN);
+	heap_use(mine);
+}
+
+static void filled(void)
+{
+	char text[32];
+	uint64_t missed;
+
+	begin(64 * MIB);
+	snprintf(text, sizeof(text), "%llu\n", LEN - 5);
+	must(pool_try("fill", text));
+	must(pool_try("fill", text));
+	check_equal(pool_number("clean_bytes"), 2 * LEN);
+	missed = pool_number("missed_bytes");
+	give_back(LEN);
+	check_equal(pool_number("missed_bytes"), missed);
+	must(pool_try("fill", "1M"));
+	settle();
+	must(pool_try("drain", "1"));
+	check(pool_size() < 2 * LEN + MIB);
+	must(pool_try("drain", "1G"));
+	check_equal(pool_size(), 0);
+
+	check_errno(pool_try("fill", "65M"), ENOSPC);
+	check_equal(pool_size(), 0);
+	pool_set_max(1ULL << 40);
+	check_errno(pool_try("fill", "512G"), ENOMEM);
+	check_equal(pool_size(), 0);
+	check_errno(pool_try("fill", "0"), EINVAL);
+	check_errno(pool_try("fill", "-1"), EINVAL);
+	check_errno(pool_try("fill", "4096 "), EINVAL);
+	check_errno(pool_try("fill", "x"), EINVAL);
+	check_errno(pool_try("fill", "18446744073709551615"), EINVAL);
+	check_errno(pool_try("fill", "18446744073709551616"), EINVAL);
+	check_errno(pool_try("fill", "17179869185G"), EINVAL);
+	check_errno(pool_try("drain", "much"), EINVAL);
+}
+
+/* What is being filled in finds less room than there was. */
+static void limited_meanwhile(void)
+{
+	int status, round;
+
+	for (round = 0; round < 5; round++) {
+		begin(1ULL << 40);
+		if (!must(fork()))
+			_exit(pool_try("fill", "256M") && errno != ENOSPC);
+		usleep(10000 * round);
+		pool_set_max(0);
+		must(wait(&status));
+		check_equal(status, 0);
+		check_equal(pool_size(), 0);
+	}
+}
+
+/* A heap that goes gives everything back. */
+static void unloaded(void)
+{
+	const char *module = heap_kind()->modules[0];
+	long long before;
+	int i;
+
+	needs_pool();
+	before = available();
+	pool_set_max(1ULL << 40);
+	must(pool_try("fill", "256M"));
+	for (i = 0; i < 8; i++)
+		give_back(LEN); /* some of it dirty */
+	check(pool_size() >= 256 * MIB);
+	must(module_unload(module));
+	check(before - available() < 16 * (long long)MIB);
+	must(module_load(module));
+	check_equal(pool_size(), 0);
+}
+
+/* ---- memory that others need ---- */
+
+static bool stop;
+
+/* Whoever gets a chunk that somebody else has, too, sees it. */
+static void *allocate_on(void *heap)
+{
+	const size_t len = MIB + 72 * KIB;
+
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		int fd = heap_try(*(int *)heap, len);
+		char *bytes;
+
+		if (fd < 0)
+			continue;
+		bytes = buffer_map(fd, len);
+		check(is_zero(bytes, len));
+		memset(bytes, (int)(intptr_t)&fd >> 12 | 1, len);
+		check(bytes[0] == bytes[len - 1] && !memcmp(bytes, bytes + 1, len - 1));
+		munmap(bytes, len);
+		close(fd);
+	}
+	return NULL;
+}
+
+/* Reclaim takes pages away while threads allocate and give back. */
+static void shrunk_under_load(void)
+{
+	pthread_t threads[3];
+	int heap, i;
+
+	begin(256 * MIB);
+	heap = heap_open();
+	for (i = 0; i < 3; i++)
+		check_equal(pthread_create(&threads[i], NULL, allocate_on, &heap), 0);
+	for (i = 0; i < 30; i++) {
+		pool_try("fill", "16M");
+		file_write("/proc/sys/vm/drop_caches", "2");
+		usleep(20000);
+	}
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	for (i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+	settle();
+	file_write("/proc/sys/vm/drop_caches", "2");
+	check(pool_size() < 4 * MIB);
+}
+
+static uint64_t oom_kills(void)
+{
+	return sum_of("/proc/vmstat", "oom_kill %lld");
+}
+
+/* Takes memory until the pool has none; the child is the one to be killed, if anybody. */
+static int take_memory(void)
+{
+	const size_t len = meminfo("MemTotal");
+	int status;
+
+	if (!must(fork())) {
+		char *bytes = mmap(NULL, len, PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		size_t at;
+
+		file_write("/proc/self/oom_score_adj", "1000");
+		if (bytes == MAP_FAILED)
+			_exit(1);
+		for (at = 0; at < len && (at % MIB || pool_size()); at += PAGE)
+			bytes[at] = 1;
+		_exit(at == len);
+	}
+	must(wait(&status));
+	return status;
+}
+
+static void nobody_is_killed(void)
+{
+	const uint64_t quarter = (uint64_t)meminfo("MemTotal") / 4;
+	char text[32];
+	int round;
+
+	needs_pool();
+	for (round = 0; round < 3; round++) {
+		uint64_t before = oom_kills();
+
+		pool_set_max(2 * quarter);
+		snprintf(text, sizeof(text), "%" PRIu64, quarter);
+		must(pool_try("fill", text));
+		check(pool_size() >= quarter);
+		check_equal(take_memory(), 0);
+		check_equal(oom_kills() - before, 0);
+		check_equal(pool_size(), 0);
+	}
+}
+
+static const struct test tests[] = {
+	TEST(limited, "never more than pool_max, which can change"),
+	TEST(limited_meanwhile, "nor when that is lowered while it is being filled"),
+	TEST(kept_in_part, "of what does not fit, as much as does"),
+	TEST(room_made, "what has lain for long makes room"),
+	TEST(room_not_made, "what is in use does not"),
+	TEST(room_made_by_others, "another heap's makes room, too"),
+	TEST(filled, "filled and drained by hand; what makes no sense is refused"),
+	TEST(unloaded, "unloaded with a full pool"),
+	TEST(shrunk_under_load, "shrunk while threads allocate"),
+	TEST(nobody_is_killed,
+	     "3 programs take all memory: the pool empties, nobody is killed"),
+};
+TAP_MAIN(tests)
