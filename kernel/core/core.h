@@ -118,6 +118,7 @@ struct dmaheap_chunk {
  * struct dmaheap_memory - the memory of a buffer, which can outlive it in a pool
  * @link:	in the pool's list of what was given back and not yet sorted
  * @given:	when it was given back, as dmaheap_pool_now() has it
+ * @sorted:	how many of its chunks the pool has taken over since
  * @room:	how many chunks there is room for
  * @nr:		how many there are
  * @chunks:	in order
@@ -125,6 +126,7 @@ struct dmaheap_chunk {
 struct dmaheap_memory {
 	struct list_head link;
 	unsigned long given;
+	unsigned int sorted;
 	unsigned int room;
 	unsigned int nr;
 	struct dmaheap_chunk chunks[];

@@ -181,7 +181,8 @@ static char *node_name(compat_devnode_device *dev, umode_t *mode)
 {
 	if (mode)
 		*mode = 0660;
-	return kasprintf(GFP_KERNEL, "dma_heap/%s", dev_name(dev));
+	/* Without a name, a node that is to go would stay. */
+	return kasprintf(GFP_KERNEL | __GFP_NOFAIL, "dma_heap/%s", dev_name(dev));
 }
 
 static struct class node_class = {

@@ -132,6 +132,7 @@ struct page *dmaheap_alloc_below(phys_addr_t highest, unsigned int order, gfp_t 
  * @highest:	physical address that nothing may lie beyond
  * @len:	bytes wanted
  * @missing:	bytes still to be found
+ * @taken:	pages that the pool had; it may have them back
  * @chunks:	what was found, by lru, largest first
  * @nr:		how many
  * @ahead:	whether all of it was made ready ahead of time
@@ -144,6 +145,7 @@ struct gathering {
 	phys_addr_t highest;
 	size_t len;
 	size_t missing;
+	unsigned long taken;
 	struct list_head chunks;
 	unsigned int nr;
 	bool ahead;
@@ -230,6 +232,7 @@ static int gather_order(struct gathering *gathering, unsigned int index)
 				      &gathering->late);
 	gathering->missing -= (size_t)n << (PAGE_SHIFT + order);
 	gathering->nr += n;
+	gathering->taken += (unsigned long)n << order;
 	gathering->ahead &= !gathering->late;
 	return n < wish.nr ? gather_new(gathering, order, wish.nr - n) : 0;
 }
@@ -252,6 +255,7 @@ static void let_go(struct gathering *gathering)
 	struct page *chunk, *next;
 
 	if (gathering->pool) {
+		dmaheap_pool_take_back(gathering->pool, &gathering->chunks, gathering->taken);
 		dmaheap_pool_let_go(gathering->pool, &gathering->chunks, true);
 		return;
 	}
@@ -315,12 +319,10 @@ static int check_available(size_t pages, size_t has)
 
 	if (pages > totalram_pages() / 2)
 		return -ENOMEM;
-	if (pages <= has)
-		return 0;
-	pages -= has;
 	/* Where plenty is free, what could be freed besides is not worth the counting. */
-	if (is_plenty_free(pages))
+	if (pages <= has || is_plenty_free(pages - has))
 		return 0;
+	/* That counts what the pool has. */
 	lent = global_zone_page_state(NR_FREE_CMA_PAGES);
 	return pages + lent > si_mem_available() + get_nr_swap_pages() ? -ENOMEM : 0;
 }

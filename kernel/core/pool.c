@@ -162,21 +162,11 @@ static bool keep(struct dmaheap_pool *pool, struct dmaheap_memory *memory)
 	if (pool->closed || !dmaheap_pool_reserve(nr))
 		return false;
 	memory->given = dmaheap_pool_now();
+	memory->sorted = 0;
 	list_add_tail(&memory->link, &pool->given);
 	dmaheap_pool_account(pool, page_to_nid(chunk_page(memory, 0)), DMAHEAP_GIVEN, nr);
 	dmaheap_zero_queue(pool);
 	return true;
-}
-
-static struct dmaheap_memory *take_given(struct dmaheap_pool *pool)
-{
-	struct dmaheap_memory *memory;
-
-	guard(spinlock)(&pool->lock);
-	memory = list_first_entry_or_null(&pool->given, struct dmaheap_memory, link);
-	if (memory)
-		list_del(&memory->link);
-	return memory;
 }
 
 /*
@@ -188,6 +178,15 @@ static bool is_held(struct page *chunk)
 	return page_ref_count(chunk) != 1;
 }
 
+/* A chunk that is not the pool's any more, and that is to be let go by who may wait for that. */
+static void put_held(struct dmaheap_pool *pool, struct page *chunk)
+{
+	lockdep_assert_held(&pool->lock);
+	list_add(&chunk->lru, &pool->held);
+	dmaheap_pool_unreserve(compound_nr(chunk));
+	queue_work(system_unbound_wq, &pool->letting_go);
+}
+
 static void sort_chunk(struct dmaheap_pool *pool, const struct dmaheap_memory *memory,
 		       unsigned int i)
 {
@@ -196,54 +195,67 @@ static void sort_chunk(struct dmaheap_pool *pool, const struct dmaheap_memory *m
 	dmaheap_pool_account(pool, page_to_nid(chunk_page(memory, 0)), DMAHEAP_GIVEN,
 			     -(long)compound_nr(chunk));
 	if (pool->closed || is_held(chunk)) {
-		list_add(&chunk->lru, &pool->held);
-		dmaheap_pool_unreserve(compound_nr(chunk));
+		put_held(pool, chunk);
 		return;
 	}
 	set_page_private(chunk, memory->given);
 	dmaheap_pool_put(pool, chunk, DMAHEAP_DIRTY);
 }
 
-static void sort_memory(struct dmaheap_pool *pool, struct dmaheap_memory *memory)
+/*
+ * Of what was given back first, which stays in the list as long as there is more of it: whoever
+ * sorts may be interrupted for long, and others go on then.
+ */
+static bool sort_some(struct dmaheap_pool *pool)
 {
-	unsigned int i = 0, end;
+	struct dmaheap_memory *memory;
+	unsigned int end;
 
-	while (i < memory->nr) {
-		end = min(i + DMAHEAP_POOL_BATCH, memory->nr);
-		scoped_guard(spinlock, &pool->lock)
-			for (; i < end; i++)
-				sort_chunk(pool, memory, i);
-		cond_resched();
+	scoped_guard(spinlock, &pool->lock) {
+		memory = list_first_entry_or_null(&pool->given, struct dmaheap_memory, link);
+		if (!memory)
+			return false;
+		end = min(memory->sorted + DMAHEAP_POOL_BATCH, memory->nr);
+		while (memory->sorted < end)
+			sort_chunk(pool, memory, memory->sorted++);
+		if (end < memory->nr)
+			return true;
+		list_del(&memory->link);
 	}
 	kvfree(memory);
+	return true;
 }
 
-/* What was found to be held, or the pool to be closed for, is not the pool's any more. */
-static void let_held_go(struct dmaheap_pool *pool, bool wait)
+/* dmaheap_pool_sort - see what was given back */
+void dmaheap_pool_sort(struct dmaheap_pool *pool)
+{
+	while (sort_some(pool))
+		cond_resched();
+}
+
+/*
+ * dmaheap_pool_let_held_go - give what others hold to the page allocator
+ *
+ * Without @wait it leaves that to a worker, if it would have to wait for somebody who may be waiting
+ * for memory.
+ */
+void dmaheap_pool_let_held_go(struct dmaheap_pool *pool, bool wait)
 {
 	LIST_HEAD(held);
 
 	scoped_guard(spinlock, &pool->lock)
 		list_splice_init(&pool->held, &held);
-	if (list_empty(&held) || dmaheap_pool_let_go(pool, &held, wait) != -EAGAIN)
+	if (dmaheap_pool_let_go(pool, &held, wait) != -EAGAIN)
 		return;
 	guard(spinlock)(&pool->lock);
 	list_splice(&held, &pool->held);
+	queue_work(system_unbound_wq, &pool->letting_go);
 }
 
-/*
- * dmaheap_pool_sort - see what was given back
- *
- * Without @wait it leaves what is held by others for later, if it would have to wait for somebody
- * who may be waiting for memory.
- */
-void dmaheap_pool_sort(struct dmaheap_pool *pool, bool wait)
+/* Not the thread: the kernel's mapping changes under a lock, which it might keep for long. */
+static void letting_go_work(struct work_struct *work)
 {
-	struct dmaheap_memory *memory;
-
-	while ((memory = take_given(pool)))
-		sort_memory(pool, memory);
-	let_held_go(pool, wait);
+	dmaheap_pool_let_held_go(container_of(work, struct dmaheap_pool, letting_go), true);
 }
 
 /*
@@ -331,6 +343,40 @@ int dmaheap_pool_add_clean(struct dmaheap_pool *pool, struct list_head *chunks,
 	return err;
 }
 
+static bool take_some_back(struct dmaheap_pool *pool, struct list_head *chunks,
+			   unsigned long *pages)
+{
+	struct page *chunk;
+	unsigned int n;
+
+	guard(spinlock)(&pool->lock);
+	for (n = 0; n < DMAHEAP_POOL_BATCH; n++) {
+		chunk = list_first_entry_or_null(chunks, struct page, lru);
+		if (!chunk || pool->closed || *pages < compound_nr(chunk) ||
+		    !dmaheap_pool_reserve(compound_nr(chunk)))
+			return false;
+		*pages -= compound_nr(chunk);
+		list_del(&chunk->lru);
+		set_page_private(chunk, dmaheap_pool_now());
+		dmaheap_pool_put(pool, chunk, DMAHEAP_DIRTY);
+		dmaheap_zero_queue(pool);
+	}
+	return true;
+}
+
+/*
+ * dmaheap_pool_take_back - pages that were taken, of who has failed
+ *
+ * They are zeroed again, though they are zero: not all may be so in memory, where devices look.
+ * What there is no room for any more stays in the list.
+ */
+void dmaheap_pool_take_back(struct dmaheap_pool *pool, struct list_head *chunks,
+			    unsigned long pages)
+{
+	while (take_some_back(pool, chunks, &pages))
+		cond_resched();
+}
+
 /* ---- taking ---- */
 
 /* May the task have all pages from a node?  Else the page allocator knows what to do. */
@@ -339,8 +385,11 @@ static bool may_use_node(int nid)
 #ifdef CONFIG_NUMA
 	const struct mempolicy *policy = current->mempolicy;
 
+	/* Those that name nodes, but not those that take turns. */
 	if (policy && policy->mode != MPOL_LOCAL &&
-	    (policy->mode == MPOL_INTERLEAVE || !node_isset(nid, policy->nodes)))
+	    !((policy->mode == MPOL_PREFERRED || policy->mode == MPOL_PREFERRED_MANY ||
+	       policy->mode == MPOL_BIND) &&
+	      node_isset(nid, policy->nodes)))
 		return false;
 #endif
 	return node_isset(nid, cpuset_current_mems_allowed);
@@ -438,7 +487,7 @@ unsigned int dmaheap_pool_take(struct dmaheap_pool *pool, const struct dmaheap_p
 
 	if (clean == wish->nr)
 		return clean;
-	dmaheap_pool_sort(pool, true);
+	dmaheap_pool_sort(pool);
 	if (!take(pool, DMAHEAP_DIRTY, wish, wish->nr - clean, &zeroed))
 		return clean;
 	dirty = zero_all(pool, &zeroed);
@@ -521,19 +570,15 @@ struct page *dmaheap_pool_begin_zeroing(struct dmaheap_pool *pool, unsigned long
 void dmaheap_pool_end_zeroing(struct dmaheap_pool *pool, struct page *chunk, bool zeroed)
 {
 	unsigned long nr = compound_nr(chunk);
-	LIST_HEAD(broken);
 
-	scoped_guard(spinlock, &pool->lock) {
-		dmaheap_pool_account(pool, page_to_nid(chunk), DMAHEAP_ZEROING, -(long)nr);
-		if (zeroed) {
-			dmaheap_pool_put(pool, chunk, DMAHEAP_CLEAN);
-			pool->counts[DMAHEAP_ZEROED_BACKGROUND] += nr;
-		} else {
-			list_add(&chunk->lru, &broken);
-			dmaheap_pool_unreserve(nr);
-		}
+	guard(spinlock)(&pool->lock);
+	dmaheap_pool_account(pool, page_to_nid(chunk), DMAHEAP_ZEROING, -(long)nr);
+	if (!zeroed) {
+		put_held(pool, chunk);
+		return;
 	}
-	dmaheap_pool_let_go(pool, &broken, true);
+	dmaheap_pool_put(pool, chunk, DMAHEAP_CLEAN);
+	pool->counts[DMAHEAP_ZEROED_BACKGROUND] += nr;
 }
 
 /* ---- life ---- */
@@ -563,6 +608,7 @@ struct dmaheap_pool *dmaheap_pool_create(struct dma_heap *heap, enum dma_heap_po
 	spin_lock_init(&pool->lock);
 	INIT_LIST_HEAD(&pool->given);
 	INIT_LIST_HEAD(&pool->held);
+	INIT_WORK(&pool->letting_go, letting_go_work);
 	for (nid = 0; nid < nr_node_ids; nid++)
 		init_node(&pool->nodes[nid]);
 	dmaheap_zero_start(pool);
@@ -590,6 +636,8 @@ void dmaheap_pool_close(struct dmaheap_pool *pool)
 	}
 	dmaheap_zero_stop(pool);
 	dmaheap_pool_shrink(pool, &how, ULONG_MAX);
+	cancel_work_sync(&pool->letting_go);
+	dmaheap_pool_let_held_go(pool, true);
 }
 
 /* dmaheap_pool_destroy - with its heap, when nobody can call any more */

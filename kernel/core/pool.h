@@ -21,6 +21,7 @@
 #include <linux/list.h>
 #include <linux/sched/clock.h>
 #include <linux/spinlock.h>
+#include <linux/workqueue.h>
 
 #include "core.h"
 #include "linear_map.h"
@@ -100,6 +101,7 @@ struct dmaheap_pool_node {
  * @map:	what that takes
  * @shrinker:	by which reclaim gets pages back
  * @zeroing:	the thread's work
+ * @letting_go:	work of others, at their priority
  * @lock:	protects what follows
  * @closed:	nothing is kept any more
  * @late:	bytes of the largest buffer of which some pages were not zeroed in time, until more
@@ -118,6 +120,7 @@ struct dmaheap_pool {
 	struct dmaheap_linear_map map;
 	struct compat_shrinker *shrinker;
 	struct kthread_work zeroing;
+	struct work_struct letting_go;
 
 	spinlock_t lock;
 	bool closed;
@@ -176,7 +179,10 @@ void dmaheap_pool_put_oldest(struct dmaheap_pool *pool, struct page *chunk,
 			     enum dmaheap_pool_state state);
 void dmaheap_pool_account(struct dmaheap_pool *pool, int nid, enum dmaheap_pool_state state,
 			  long nr);
-void dmaheap_pool_sort(struct dmaheap_pool *pool, bool wait);
+void dmaheap_pool_take_back(struct dmaheap_pool *pool, struct list_head *chunks,
+			    unsigned long pages);
+void dmaheap_pool_sort(struct dmaheap_pool *pool);
+void dmaheap_pool_let_held_go(struct dmaheap_pool *pool, bool wait);
 unsigned long dmaheap_pool_pages(struct dmaheap_pool *pool, enum dmaheap_pool_state state,
 				 enum dmaheap_pool_state last);
 void dmaheap_pool_count(struct dmaheap_pool *pool, enum dmaheap_pool_count count, u64 nr);

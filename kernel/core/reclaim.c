@@ -7,6 +7,7 @@
 #include <linux/module.h>
 #include <linux/oom.h>
 #include <linux/overflow.h>
+#include <linux/sched/signal.h>
 #include <linux/string.h>
 
 #include "../compat/shrinker.h"
@@ -28,7 +29,15 @@ static unsigned long max_kept = ULONG_MAX; /* of them; as long as nobody has sai
 /* dmaheap_pool_reserve - pages are going to be kept, if there is room for them */
 bool dmaheap_pool_reserve(unsigned long nr)
 {
-	if (atomic_long_add_return(nr, &kept) <= READ_ONCE(max_kept))
+	long now = atomic_long_read(&kept);
+
+	/* Never more, not even for a moment: somebody else would find no room for it. */
+	do {
+		if (now + nr > READ_ONCE(max_kept))
+			return false;
+	} while (!atomic_long_try_cmpxchg(&kept, &now, now + nr));
+	/* If it was made less meanwhile, either we see that or who did sees us. */
+	if (now + nr <= READ_ONCE(max_kept))
 		return true;
 	atomic_long_sub(nr, &kept);
 	return false;
@@ -101,6 +110,8 @@ static void put_back(struct dmaheap_pool *pool, enum dmaheap_pool_state state,
 		list_del(&chunk->lru);
 		dmaheap_pool_put_oldest(pool, chunk, state);
 	}
+	if (!pool->closed)
+		dmaheap_zero_queue(pool);
 }
 
 static unsigned long shrink_state(struct dmaheap_pool *pool, const struct dmaheap_shrink *how,
@@ -152,6 +163,7 @@ unsigned long dmaheap_pool_shrink(struct dmaheap_pool *pool, const struct dmahea
 				  unsigned long nr)
 {
 	unsigned long freed = 0;
+	bool underway;
 
 	scoped_guard(spinlock, &pool->lock) {
 		/* What comes meanwhile is not meant. */
@@ -161,9 +173,12 @@ unsigned long dmaheap_pool_shrink(struct dmaheap_pool *pool, const struct dmahea
 			pool->late = 0;
 	}
 	for (;;) {
-		dmaheap_pool_sort(pool, how->wait);
+		/* What comes from there afterwards is found by what follows. */
+		underway = has_underway(pool);
+		dmaheap_pool_sort(pool);
+		dmaheap_pool_let_held_go(pool, how->wait);
 		freed += shrink_sorted(pool, how, nr - freed);
-		if (!how->wait || freed >= nr || !has_underway(pool))
+		if (!how->wait || freed >= nr || !underway)
 			return freed;
 		usleep_range(100, 200);
 	}
@@ -269,20 +284,30 @@ int dmaheap_parse_bytes(const char *text, u64 *bytes)
 	return check_shl_overflow(*bytes, shift, bytes) ? -EINVAL : 0;
 }
 
+static bool is_overfull(void)
+{
+	static const struct dmaheap_shrink how = { .nid = NUMA_NO_NODE };
+	unsigned long nr, max = READ_ONCE(max_kept);
+
+	guard(mutex)(&pools_lock);
+	nr = atomic_long_read(&kept);
+	if (nr > max)
+		shrink_pools(&how, nr - max);
+	return dmaheap_pool_is_overfull();
+}
+
 static int set_pool_max(const char *text, const struct kernel_param *param)
 {
-	static const struct dmaheap_shrink how = { .nid = NUMA_NO_NODE, .wait = true };
-	unsigned long nr;
 	u64 bytes;
 	int err = dmaheap_parse_bytes(text, &bytes);
 
 	if (err)
 		return err;
-	guard(mutex)(&pools_lock);
 	WRITE_ONCE(max_kept, min_t(u64, bytes >> PAGE_SHIFT, LONG_MAX));
-	nr = atomic_long_read(&kept);
-	if (nr > max_kept)
-		shrink_pools(&how, nr - max_kept);
+	smp_mb(); /* pairs with that of dmaheap_pool_reserve()'s exchange */
+	/* What the thread or who is filling a pool has in hand; nobody is kept from the lock. */
+	while (is_overfull() && !fatal_signal_pending(current))
+		usleep_range(100, 200);
 	return 0;
 }
 

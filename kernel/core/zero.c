@@ -49,9 +49,8 @@ static void zero_older(struct dmaheap_pool *pool, unsigned long since)
 static bool has_work(struct dmaheap_pool *pool)
 {
 	lockdep_assert_held(&pool->lock);
-	return !pool->closed &&
-	       (!list_empty(&pool->given) || !list_empty(&pool->held) || pool->late ||
-		dmaheap_pool_pages(pool, DMAHEAP_DIRTY, DMAHEAP_DIRTY));
+	return !pool->closed && (!list_empty(&pool->given) || pool->late ||
+				 dmaheap_pool_pages(pool, DMAHEAP_DIRTY, DMAHEAP_DIRTY));
 }
 
 /* A turn: zero what has lain for a while, and come back as long as there is more. */
@@ -63,7 +62,7 @@ static void zero_work(struct kthread_work *work)
 	int nid;
 
 	usleep_range(NAP_MIN, NAP_MAX);
-	dmaheap_pool_sort(pool, true);
+	dmaheap_pool_sort(pool);
 	zero_older(pool, start);
 	lacks = dmaheap_pool_lacks(pool, &nid);
 	if (lacks)

@@ -163,6 +163,20 @@ static void filled(void)
 	check_errno(pool_try("drain", "much"), EINVAL);
 }
 
+/* Not even what the thread has in its hands. */
+static void limited_at_once(void)
+{
+	int i;
+
+	for (i = 0; i < 300; i++) {
+		begin(256 * MIB);
+		give_back(8 * MIB);
+		usleep(500 + i * 20);
+		pool_set_max(0);
+		check_equal(pool_size(), 0);
+	}
+}
+
 /* What is being filled in finds less room than there was. */
 static void limited_meanwhile(void)
 {
@@ -248,6 +262,35 @@ static void shrunk_under_load(void)
 	check(pool_size() < 4 * MIB);
 }
 
+static void fill_pool(uint64_t bytes)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%" PRIu64, bytes);
+	must(pool_try("fill", text));
+	check(pool_size() >= bytes);
+}
+
+/* What the pool has is available already: it does not make more of it. */
+static void not_counted_twice(void)
+{
+	uint64_t pool = meminfo("MemTotal") / 8, more;
+	int heap = heap_open();
+	void *rest;
+
+	begin(1ULL << 40);
+	fill_pool(pool);
+	pool = pool_size();
+	/* So that it is not more than half of memory, which is refused anyhow. */
+	rest = mmap(NULL, meminfo("MemTotal") / 2, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	check(rest != MAP_FAILED);
+	more = meminfo("MemAvailable") + pool / 2;
+	check(more < (uint64_t)meminfo("MemTotal") / 2);
+	check_errno(heap_try(heap, more), ENOMEM);
+	check_equal(pool_size(), pool);
+}
+
 static uint64_t oom_kills(void)
 {
 	return sum_of("/proc/vmstat", "oom_kill %lld");
@@ -278,7 +321,6 @@ static int take_memory(void)
 static void nobody_is_killed(void)
 {
 	const uint64_t quarter = (uint64_t)meminfo("MemTotal") / 4;
-	char text[32];
 	int round;
 
 	needs_pool();
@@ -286,9 +328,7 @@ static void nobody_is_killed(void)
 		uint64_t before = oom_kills();
 
 		pool_set_max(2 * quarter);
-		snprintf(text, sizeof(text), "%" PRIu64, quarter);
-		must(pool_try("fill", text));
-		check(pool_size() >= quarter);
+		fill_pool(quarter);
 		check_equal(take_memory(), 0);
 		check_equal(oom_kills() - before, 0);
 		check_equal(pool_size(), 0);
@@ -297,6 +337,7 @@ static void nobody_is_killed(void)
 
 static const struct test tests[] = {
 	TEST(limited, "never more than pool_max, which can change"),
+	TEST(limited_at_once, "and at once"),
 	TEST(limited_meanwhile, "nor when that is lowered while it is being filled"),
 	TEST(kept_in_part, "of what does not fit, as much as does"),
 	TEST(room_made, "what has lain for long makes room"),
@@ -305,6 +346,7 @@ static const struct test tests[] = {
 	TEST(filled, "filled and drained by hand; what makes no sense is refused"),
 	TEST(unloaded, "unloaded with a full pool"),
 	TEST(shrunk_under_load, "shrunk while threads allocate"),
+	TEST(not_counted_twice, "what it has is not counted as more memory"),
 	TEST(nobody_is_killed,
 	     "3 programs take all memory: the pool empties, nobody is killed"),
 };
