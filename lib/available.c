@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* How much memory can be had without taking it from anybody. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "private.h"
+
+/* In KiB; what there is no line for is not there. */
+static unsigned long long sum_available(FILE *file)
+{
+	unsigned long long sum = 0, number;
+	char line[128];
+
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "MemAvailable: %llu", &number) == 1 ||
+		    sscanf(line, "SwapFree: %llu", &number) == 1)
+			sum += number;
+	return sum;
+}
+
+bool memory_is_available(const struct dmaheap *context, size_t size)
+{
+	char *path = context_path(context, DMAHEAP_ROOT_PROC, "meminfo");
+	FILE *file = path ? fopen(path, "re") : NULL;
+	unsigned long long available;
+
+	free(path);
+	if (!file)
+		return true;
+	available = sum_available(file);
+	fclose(file);
+	/* Rounded up. */
+	return (size - 1) / 1024 < available;
+}

@@ -1,0 +1,461 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * What /proc knows: which processes hold buffers, by fds and by mappings.
+ *
+ * A process stands for all of its threads.  Threads that have left its table of fds by
+ * unshare(CLONE_FILES) are not looked into, nor those that outlive the first one.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "look.h"
+
+#define PREFIX "/dmabuf:"
+/* Before Linux 5.3 */
+#define OLD_LINK "anon_inode:dmabuf"
+/* pid_namespaces(7): that of the first process of the system */
+#define FIRST_NAMESPACE "pid:[4026531836]"
+/* In the flags of proc_pid_stat(5). */
+#define KERNEL_THREAD 0x00200000
+
+/* ---- processes ---- */
+
+/* A small file, or its beginning; without the newline at its end.  Returns 0 or a negative errno. */
+static int read_text(int dir, const char *file, char *text, size_t size)
+{
+	int fd = openat(dir, file, O_RDONLY | O_CLOEXEC), err = 0;
+	ssize_t got;
+
+	*text = '\0';
+	if (fd < 0)
+		return -errno;
+	got = read(fd, text, size - 1);
+	if (got < 0)
+		err = -errno;
+	close(fd);
+	if (got > 0 && text[got - 1] == '\n')
+		got--;
+	text[got > 0 ? got : 0] = '\0';
+	return err;
+}
+
+static const char *command_of(struct dmaheap_look *look, struct look_process *process, int dir)
+{
+	char command[64];
+
+	if (!process->command) {
+		read_text(dir, "comm", command, sizeof(command));
+		process->command = look_keep(look, command);
+	}
+	return process->command;
+}
+
+/* What was there is gone meanwhile. */
+static bool is_gone(int err)
+{
+	return err == -ENOENT || err == -ESRCH;
+}
+
+/* Kernel threads and zombies have neither fds nor memory, but do not let everybody see that. */
+static bool has_nothing(int dir)
+{
+	char text[512], state, *rest;
+	unsigned int flags;
+
+	if (is_gone(read_text(dir, "stat", text, sizeof(text))))
+		return true;
+	/* Its name, in parentheses, may have anything in it. */
+	rest = strrchr(text, ')');
+	if (!rest || sscanf(rest, ") %c %*d %*d %*d %*d %*d %u", &state, &flags) != 2)
+		return false;
+	return state == 'Z' || state == 'X' || flags & KERNEL_THREAD;
+}
+
+/* Who may list a process's fds may not always see what they are. */
+static void note_error(struct look_process *process, int err)
+{
+	if (err && !is_gone(err))
+		process->unreadable = true;
+}
+
+/* Notes how reading one thing of a process went. */
+static void note(struct dmaheap_look *look, struct look_process *process, int dir, int err,
+		 enum dmaheap_source source)
+{
+	if (!err)
+		look->sources |= source;
+	else if (!has_nothing(dir))
+		note_error(process, err);
+}
+
+/* The process's entry among a buffer's holders. */
+static struct dmaheap_holder *holder_of(struct dmaheap_look *look, struct look_buffer *buffer,
+					struct look_process *process, int dir)
+{
+	size_t i = buffer->info.holders_count;
+	struct dmaheap_holder *holders;
+
+	/* It is most likely the last one: processes are looked at one after the other. */
+	while (i--)
+		if (buffer->holders[i].pid == process->pid)
+			return &buffer->holders[i];
+	holders =
+		look_grow(look, buffer->holders, buffer->info.holders_count, sizeof(*holders));
+	if (!holders)
+		return NULL;
+	buffer->holders = holders;
+	holders += buffer->info.holders_count++;
+	*holders = (struct dmaheap_holder){
+		.pid = process->pid,
+		.command = command_of(look, process, dir),
+	};
+	return holders;
+}
+
+/* ---- fds ---- */
+
+/**
+ * struct fdinfo - what the kernel says about a fd
+ * @look:	whose memory the strings have
+ * @inode:	0: it does not say so
+ * @size:	of the buffer
+ * @exporter:	NULL: it is no buffer
+ * @name:	of the buffer, or NULL
+ */
+struct fdinfo {
+	struct dmaheap_look *look;
+	uint64_t inode;
+	uint64_t size;
+	const char *exporter;
+	const char *name;
+};
+
+/* A name may have newlines in it, and comes last: what was said first holds. */
+static void read_fdinfo_line(void *state, char *line)
+{
+	struct fdinfo *info = state;
+	char *value = strchr(line, '\t');
+
+	if (!value || value == line || value[-1] != ':')
+		return;
+	value[-1] = '\0';
+	value++;
+	if (!strcmp(line, "ino") && !info->inode)
+		look_number(&value, 10, '\0', &info->inode);
+	else if (!strcmp(line, "size") && !info->size)
+		look_number(&value, 10, '\0', &info->size);
+	else if (!strcmp(line, "exp_name") && !info->exporter)
+		info->exporter = look_keep(info->look, value);
+	else if (!strcmp(line, "name") && !info->name)
+		info->name = look_keep(info->look, value);
+}
+
+/* Whether it is a buffer's. */
+static bool read_fdinfo(struct fdinfo *info, struct look_process *process, int dir,
+			const char *number)
+{
+	char path[sizeof("fdinfo/") + NAME_MAX];
+	int err;
+
+	snprintf(path, sizeof(path), "fdinfo/%s", number);
+	err = look_lines(dir, path, read_fdinfo_line, info);
+	note_error(process, err);
+	return !err && info->exporter;
+}
+
+/* Without asking file systems that may never answer. */
+static bool stat_fd(int fds, const char *number, dev_t *device, uint64_t *inode)
+{
+	struct statx st;
+
+	if (statx(fds, number, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_INO, &st))
+		return false;
+	*device = makedev(st.stx_dev_major, st.stx_dev_minor);
+	*inode = st.stx_ino;
+	return true;
+}
+
+static struct look_buffer *add_described(struct dmaheap_look *look, uint64_t inode,
+					 const struct fdinfo *info)
+{
+	struct look_buffer *buffer;
+
+	if (!inode)
+		return NULL;
+	buffer = look_add(look, inode, DMAHEAP_SOURCE_FDINFO);
+	if (!buffer)
+		return NULL;
+	if (!buffer->info.size)
+		buffer->info.size = info->size;
+	look_set_exporter(look, buffer, info->exporter);
+	if (info->name)
+		look_set_name(look, buffer, info->name, false);
+	return buffer;
+}
+
+/*
+ * The buffer that a fd is, as its link says.  Any file can be called so by somebody who has a
+ * root of his own, so one is only trusted after its fdinfo; the others by their file system.
+ */
+static struct look_buffer *buffer_of(struct dmaheap_look *look, struct look_process *process,
+				     int dir, int fds, const char *number)
+{
+	struct fdinfo info = { .look = look };
+	struct look_buffer *buffer;
+	uint64_t inode = 0;
+	dev_t device = 0;
+	bool is_file = stat_fd(fds, number, &device, &inode);
+
+	if (is_file && look->device) {
+		if (device != look->device)
+			return NULL;
+		buffer = look_lookup(look, inode);
+		if (buffer && buffer->info.size && buffer->exporter)
+			return look_add(look, inode, DMAHEAP_SOURCE_FDINFO);
+	}
+	if (!read_fdinfo(&info, process, dir, number))
+		return NULL;
+	if (!is_file)
+		return add_described(look, info.inode, &info);
+	/* The number may be that of another file by now. */
+	if (info.inode && info.inode != inode)
+		return NULL;
+	look->device = device;
+	return add_described(look, inode, &info);
+}
+
+static void read_fd(struct dmaheap_look *look, struct look_process *process, int dir, int fds,
+		    const char *number)
+{
+	struct dmaheap_holder *holder;
+	struct look_buffer *buffer;
+	char link[128];
+	ssize_t length = readlinkat(fds, number, link, sizeof(link) - 1);
+
+	if (length < 0) {
+		note_error(process, -errno);
+		return;
+	}
+	link[length] = '\0';
+	if (strncmp(link, PREFIX, strlen(PREFIX)) && strcmp(link, OLD_LINK))
+		return;
+	buffer = buffer_of(look, process, dir, fds, number);
+	if (!buffer)
+		return;
+	if (*link == '/')
+		look_set_name(look, buffer, link + strlen(PREFIX), true);
+	holder = holder_of(look, buffer, process, dir);
+	if (holder)
+		holder->fds++;
+}
+
+static bool is_number(const char *text)
+{
+	return *text && strspn(text, "0123456789") == strlen(text) && strlen(text) < 20;
+}
+
+static int read_fds(struct dmaheap_look *look, struct look_process *process, int dir)
+{
+	int fds = openat(dir, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC), err;
+	DIR *list = fds < 0 ? NULL : fdopendir(fds);
+	struct dirent *entry;
+
+	if (!list) {
+		err = -errno;
+		if (fds >= 0)
+			close(fds);
+		return err;
+	}
+	while (errno = 0, (entry = readdir(list)))
+		if (is_number(entry->d_name))
+			read_fd(look, process, dir, fds, entry->d_name);
+	err = -errno;
+	closedir(list);
+	return err;
+}
+
+/* ---- mappings ---- */
+
+/**
+ * struct maps - whose mappings are read
+ * @look:	to add to
+ * @process:	that has them
+ * @dir:	its folder
+ */
+struct maps {
+	struct dmaheap_look *look;
+	struct look_process *process;
+	int dir;
+};
+
+/**
+ * struct mapping - of a file
+ * @size:	bytes
+ * @device:	number of its file system
+ * @inode:	of the file
+ * @name:	that is behind the prefix
+ */
+struct mapping {
+	uint64_t size;
+	dev_t device;
+	uint64_t inode;
+	char *name;
+};
+
+/* start-end rwxp offset major:minor inode path */
+static bool parse_mapping(char *line, struct mapping *mapping)
+{
+	uint64_t start, end, offset, major, minor;
+
+	if (!look_number(&line, 16, '-', &start) || !look_number(&line, 16, ' ', &end) ||
+	    end <= start || strcspn(line, " ") != 4 || !line[4])
+		return false;
+	line += 5;
+	if (!look_number(&line, 16, ' ', &offset) || !look_number(&line, 16, ':', &major) ||
+	    !look_number(&line, 16, ' ', &minor) || major > UINT_MAX || minor > UINT_MAX ||
+	    !look_number(&line, 10, ' ', &mapping->inode))
+		return false;
+	line += strspn(line, " ");
+	if (strncmp(line, PREFIX, strlen(PREFIX)))
+		return false;
+	mapping->size = end - start;
+	mapping->device = makedev((unsigned int)major, (unsigned int)minor);
+	mapping->name = line + strlen(PREFIX);
+	return true;
+}
+
+/* All fds have been seen before; if none was a buffer, at least it is no device's file system. */
+static bool is_buffers_device(const struct dmaheap_look *look, dev_t device)
+{
+	return look->device ? device == look->device : !major(device);
+}
+
+static void add_mapping(struct dmaheap_holder *holder, uint64_t size)
+{
+	holder->mappings++;
+	if (__builtin_add_overflow(holder->mapped, size, &holder->mapped))
+		holder->mapped = UINT64_MAX;
+}
+
+static void read_maps_line(void *state, char *line)
+{
+	struct maps *maps = state;
+	struct dmaheap_holder *holder;
+	struct look_buffer *buffer;
+	struct mapping mapping;
+
+	if (!strstr(line, PREFIX) || !parse_mapping(line, &mapping) || !mapping.inode ||
+	    !is_buffers_device(maps->look, mapping.device))
+		return;
+	buffer = look_add(maps->look, mapping.inode, DMAHEAP_SOURCE_MAPS);
+	if (!buffer)
+		return;
+	look_unescape(mapping.name);
+	look_set_name(maps->look, buffer, mapping.name, false);
+	holder = holder_of(maps->look, buffer, maps->process, maps->dir);
+	if (holder)
+		add_mapping(holder, mapping.size);
+}
+
+static int read_maps(struct dmaheap_look *look, struct look_process *process, int dir)
+{
+	struct maps maps = { .look = look, .process = process, .dir = dir };
+
+	return look_lines(dir, "maps", read_maps_line, &maps);
+}
+
+/* ---- all of them ---- */
+
+static void list_process(struct dmaheap_look *look, const char *name)
+{
+	struct look_process *processes;
+	char *text = (char *)name;
+	uint64_t pid;
+
+	if (!look_number(&text, 10, '\0', &pid) || !pid || pid > INT_MAX)
+		return;
+	processes =
+		look_grow(look, look->processes, look->processes_count, sizeof(*processes));
+	if (!processes)
+		return;
+	look->processes = processes;
+	processes[look->processes_count++] = (struct look_process){ .pid = (pid_t)pid };
+}
+
+/* Whether these were all. */
+static bool list_processes(struct dmaheap_look *look, DIR *proc)
+{
+	struct dirent *entry;
+
+	while (errno = 0, (entry = readdir(proc)))
+		list_process(look, entry->d_name);
+	return !errno;
+}
+
+/* Reads one thing of all processes. */
+static void read_all(struct dmaheap_look *look, int proc, enum dmaheap_source source,
+		     int (*read_one)(struct dmaheap_look *look, struct look_process *process,
+				     int dir))
+{
+	char name[16];
+	size_t i;
+
+	for (i = 0; i < look->processes_count && !look->err; i++) {
+		struct look_process *process = &look->processes[i];
+		int dir, err;
+
+		snprintf(name, sizeof(name), "%d", process->pid);
+		/* What is read by it is of this process, even if another gets its number. */
+		dir = openat(proc, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		err = dir < 0 ? -errno : read_one(look, process, dir);
+		note(look, process, dir, err, source);
+		if (dir >= 0)
+			close(dir);
+	}
+}
+
+static void count_unreadable(struct dmaheap_look *look)
+{
+	size_t i;
+
+	for (i = 0; i < look->processes_count; i++)
+		look->unreadable += look->processes[i].unreadable;
+}
+
+/* /proc lists the processes of one PID namespace, which the first one of them is in. */
+static bool is_of_inner_namespace(int proc)
+{
+	char link[64];
+	ssize_t length = readlinkat(proc, "1/ns/pid", link, sizeof(link) - 1);
+
+	if (length < 0)
+		return false;
+	link[length] = '\0';
+	return strcmp(link, FIRST_NAMESPACE) != 0;
+}
+
+void look_read_processes(struct dmaheap_look *look)
+{
+	char *path = context_path(look->context, DMAHEAP_ROOT_PROC, ".");
+	DIR *proc = path ? opendir(path) : NULL;
+
+	if (!path)
+		look->err = -ENOMEM;
+	free(path);
+	if (!proc)
+		return;
+	look->is_part = !list_processes(look, proc) || is_of_inner_namespace(dirfd(proc));
+	/* Fds first: they tell which file system is that of buffers. */
+	read_all(look, dirfd(proc), DMAHEAP_SOURCE_FDINFO, read_fds);
+	read_all(look, dirfd(proc), DMAHEAP_SOURCE_MAPS, read_maps);
+	count_unreadable(look);
+	closedir(proc);
+}
