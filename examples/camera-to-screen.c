@@ -13,7 +13,7 @@
  *  - A buffer on the screen must not be given back to the camera before the next one has
  *    replaced it, and that is when the flip's event comes, not when the flip is asked for.
  *  - This program never touches the pixels.  One that does brackets its accesses by
- *    DMA_BUF_IOCTL_SYNC on the buffer.
+ *    dmaheap_buffer_begin() and dmaheap_buffer_end().
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,25 +26,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <dmaheap.h>
 #include <drm_fourcc.h>
-#include <linux/dma-buf.h>
-#include <linux/dma-heap.h>
 #include <linux/videodev2.h>
 #include <xf86drm.h>
 #include <xf86drmMode.h>
 
 #define MAX_BUFFERS 8
-#define BUFFERS_TABLE "/sys/kernel/debug/dmaheap/buffers"
 #define MISTAKES_TABLE "/sys/kernel/debug/dmaheap/mistakes"
 #define CHECKER "/sys/module/dmaheap_core/parameters/check"
 
 struct buffer {
-	int fd;
-	ino_t inode; /* the same number wherever the buffer turns up */
+	struct dmaheap_buffer *memory;
 	uint32_t fb; /* KMS: the buffer as something to scan out */
 };
 
@@ -52,6 +48,7 @@ struct pipeline {
 	const char *heap, *camera, *display;
 	unsigned int width, height, frames, nr_buffers;
 
+	struct dmaheap *dmaheap;
 	uint32_t stride, size; /* bytes, as the camera wants them */
 	struct buffer buffers[MAX_BUFFERS];
 
@@ -147,33 +144,37 @@ static void open_camera(struct pipeline *p)
 
 /* ---- memory ---- */
 
+/* The library says what failed in words of its own. */
+static void check(const struct pipeline *p, int err)
+{
+	if (!err)
+		return;
+	fprintf(stderr, "camera-to-screen: %s\n", dmaheap_message(p->dmaheap));
+	exit(1);
+}
+
 static void allocate_buffers(struct pipeline *p)
 {
-	char path[128], name[DMA_BUF_NAME_LEN];
+	/* Anything that is not contiguous by need: both drivers take scattered pages. */
+	static const struct dmaheap_need any;
+	struct dmaheap_heap *heap = NULL;
+	char name[DMAHEAP_NAME_MAX + 1];
+	const struct dmaheap_request request = { .size = p->size, .name = name };
 	unsigned int i;
-	int heap;
 
-	snprintf(path, sizeof(path), "/dev/dma_heap/%s", p->heap);
-	heap = open_or_die(path);
+	if (p->heap)
+		check(p, dmaheap_open(p->dmaheap, p->heap, &heap));
 	for (i = 0; i < p->nr_buffers; i++) {
-		struct dma_heap_allocation_data data = {
-			.len = p->size,
-			.fd_flags = O_RDWR | O_CLOEXEC,
-		};
-		struct stat st;
+		struct dmaheap_buffer **buffer = &p->buffers[i].memory;
 
-		if (ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &data))
-			die("heap %s has no %u bytes", p->heap, p->size);
-		p->buffers[i].fd = data.fd;
-		if (fstat(data.fd, &st))
-			die("buffer %u", i);
-		p->buffers[i].inode = st.st_ino;
-		/* Only for people who look; a kernel without names does no harm. */
-		snprintf(name, sizeof(name), "frame%u", i);
-		ioctl(data.fd, DMA_BUF_SET_NAME, name);
+		snprintf(name, sizeof(name), "frame%u", i); /* for people who look */
+		check(p, heap ? dmaheap_allocate(heap, &request, buffer) :
+				dmaheap_allocate_for(p->dmaheap, &any, &request, buffer));
 	}
-	close(heap); /* buffers do not need it any more */
-	step("heap     %s: %u buffers allocated", path, p->nr_buffers);
+	if (heap)
+		dmaheap_close(heap); /* buffers do not need it any more */
+	step("heap     %s: %u buffers allocated", dmaheap_buffer_heap(p->buffers[0].memory),
+	     p->nr_buffers);
 }
 
 /* ---- camera: buffers to be filled ---- */
@@ -184,7 +185,7 @@ static void queue_at_camera(struct pipeline *p, unsigned int index)
 		.type = V4L2_BUF_TYPE_VIDEO_CAPTURE,
 		.memory = V4L2_MEMORY_DMABUF,
 		.index = index,
-		.m.fd = p->buffers[index].fd,
+		.m.fd = dmaheap_buffer_fd(p->buffers[index].memory),
 		.length = p->size,
 	};
 
@@ -268,7 +269,7 @@ static void import_at_display(struct pipeline *p, struct buffer *buffer)
 {
 	uint32_t handles[4] = {}, strides[4] = { p->stride }, offsets[4] = {};
 
-	if (drmPrimeFDToHandle(p->display_fd, buffer->fd, &handles[0]))
+	if (drmPrimeFDToHandle(p->display_fd, dmaheap_buffer_fd(buffer->memory), &handles[0]))
 		die("%s does not import the dma-buf", p->display);
 	if (drmModeAddFB2(p->display_fd, p->width, p->height, DRM_FORMAT_RGB565, handles,
 			  strides, offsets, &buffer->fb, 0))
@@ -341,48 +342,33 @@ static void show_frames(struct pipeline *p)
 
 /* ---- what the kernel says of it ---- */
 
-struct use {
-	unsigned int kernel_maps; /* by drivers that work by the CPU, as vivid does */
-	char devices[128];	  /* attached for DMA or PRIME, as cirrus is */
-};
-
-/* Looks a buffer up in the exporter's own table; false where there is no such table. */
-static bool look_up(const struct buffer *buffer, struct use *use)
-{
-	FILE *table = fopen(BUFFERS_TABLE, "r");
-	char line[512];
-	bool found = false;
-
-	while (table && !found && fgets(line, sizeof(line), table)) {
-		unsigned long inode;
-
-		memset(use, 0, sizeof(*use));
-		found = sscanf(line,
-			       "%lu %*s %*s %*s %*s %*s %u %*s %*s %*s %*s %*s %127[^\n]",
-			       &inode, &use->kernel_maps, use->devices) == 3 &&
-			inode == buffer->inode;
-	}
-	if (table)
-		fclose(table);
-	return found;
-}
-
-static bool is_attached(const struct use *use)
-{
-	return strcmp(use->devices, "-") != 0;
-}
-
 /*
- * That there is no copy is not something this program may just claim: the exporter counts
- * who has mapped and attached each buffer.  Called when only the camera has them.
+ * That there is no copy is not something this program may just claim: the exporter knows who has
+ * mapped and attached each buffer, and the library asks it.
  */
+static const struct dmaheap_buffer_info *look_up(const struct dmaheap_look *look,
+						 const struct buffer *buffer)
+{
+	static const struct dmaheap_buffer_info unknown;
+	const struct dmaheap_buffer_info *info =
+		dmaheap_look_find(look, dmaheap_buffer_inode(buffer->memory));
+
+	return info ? info : &unknown;
+}
+
+/* Called when only the camera has them. */
 static unsigned int count_at_camera(struct pipeline *p)
 {
+	const struct dmaheap_buffer_info *info;
+	struct dmaheap_look *look;
 	unsigned int i, n = 0;
-	struct use use;
 
-	for (i = 0; i < p->nr_buffers; i++)
-		n += look_up(&p->buffers[i], &use) && (use.kernel_maps || is_attached(&use));
+	check(p, dmaheap_look(p->dmaheap, getpid(), &look));
+	for (i = 0; i < p->nr_buffers; i++) {
+		info = look_up(look, &p->buffers[i]);
+		n += info->kernel_mappings || info->devices_count;
+	}
+	dmaheap_look_free(look);
 	return n;
 }
 
@@ -405,33 +391,42 @@ static long count_mistakes(void)
 	return sum;
 }
 
-static void report(struct pipeline *p, unsigned int at_camera)
+static void report_copies(const struct pipeline *p, unsigned int at_camera,
+			  unsigned int at_both)
 {
-	unsigned int i, at_both = 0;
-	struct use use;
-
-	printf("\n%-8s %-16s %-6s %9s  %-6s  %s\n", "BUFFER", "HEAP", "INODE", "BYTES",
-	       "CAMERA", "DISPLAY");
-	for (i = 0; i < p->nr_buffers; i++) {
-		bool known = look_up(&p->buffers[i], &use);
-
-		printf("frame%-3u %-16s %-6lu %9u  %-6s  %s\n", i, p->heap,
-		       (unsigned long)p->buffers[i].inode, p->size,
-		       known ? (use.kernel_maps ? "mapped" : "-") : "?",
-		       known ? use.devices : "?");
-		at_both += known && use.kernel_maps && is_attached(&use);
-	}
-	printf("\nframes shown       %u\n", p->shown);
-	printf("frames per second  %.1f\n", p->shown / p->seconds);
 	if (at_camera == p->nr_buffers && at_both == p->nr_buffers)
 		printf("bytes copied       0 between camera and display: each of the %u inodes was\n"
 		       "                   mapped by the camera before the display was opened, and\n"
-		       "                   is in use by both now, says %s\n",
-		       p->nr_buffers, BUFFERS_TABLE);
+		       "                   is in use by both now, says the exporter\n",
+		       p->nr_buffers);
 	else
-		printf("bytes copied       not known: %s shows\n"
-		       "                   %u of %u buffers with the camera, and %u with both\n",
-		       BUFFERS_TABLE, at_camera, p->nr_buffers, at_both);
+		printf("bytes copied       not known: the exporter shows %u of %u buffers with the\n"
+		       "                   camera, and %u with both (is debugfs mounted?)\n",
+		       at_camera, p->nr_buffers, at_both);
+}
+
+static void report(struct pipeline *p, unsigned int at_camera)
+{
+	const struct dmaheap_buffer_info *info;
+	struct dmaheap_look *look;
+	unsigned int i, at_both = 0;
+
+	check(p, dmaheap_look(p->dmaheap, getpid(), &look));
+	printf("\n%-8s %-16s %-6s %9s  %-6s  %s\n", "BUFFER", "HEAP", "INODE", "BYTES",
+	       "CAMERA", "DISPLAY");
+	for (i = 0; i < p->nr_buffers; i++) {
+		info = look_up(look, &p->buffers[i]);
+		printf("frame%-3u %-16s %-6lu %9u  %-6s  %s\n", i,
+		       dmaheap_buffer_heap(p->buffers[i].memory),
+		       (unsigned long)dmaheap_buffer_inode(p->buffers[i].memory), p->size,
+		       info->kernel_mappings ? "mapped" : "-",
+		       info->devices_count ? info->devices[0] : "-");
+		at_both += info->kernel_mappings && info->devices_count;
+	}
+	dmaheap_look_free(look);
+	printf("\nframes shown       %u\n", p->shown);
+	printf("frames per second  %.1f\n", p->shown / p->seconds);
+	report_copies(p, at_camera, at_both);
 	if (count_mistakes() >= 0)
 		printf("ownership mistakes %ld, says the checker\n", count_mistakes());
 	fflush(stdout);
@@ -444,7 +439,7 @@ static void usage(FILE *file)
 	fprintf(file,
 		"Usage: camera-to-screen [OPTION]...\n"
 		"Show what a camera sees, without a copy between camera and screen.\n\n"
-		"  -H, --heap=NAME       heap under /dev/dma_heap (default: ours)\n"
+		"  -H, --heap=NAME       heap under /dev/dma_heap (default: the best there is)\n"
 		"  -c, --camera=NODE     V4L2 camera (default: /dev/video0)\n"
 		"  -d, --display=NODE    DRM device with a screen (default: /dev/dri/card0)\n"
 		"  -s, --size=WxH        size of a frame and of the screen (default: 640x480)\n"
@@ -486,9 +481,6 @@ static void parse(struct pipeline *p, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	struct pipeline p = {
-		/* Where the kernel has a "system" of its own, ours has a longer name. */
-		.heap = access("/dev/dma_heap/system.dmaheap", F_OK) ? "system" :
-								       "system.dmaheap",
 		.camera = "/dev/video0",
 		.display = "/dev/dri/card0",
 		.width = 640,
@@ -500,6 +492,8 @@ int main(int argc, char **argv)
 
 	started = now();
 	parse(&p, argc, argv);
+	if (dmaheap_new(&p.dmaheap))
+		die("the library does not start");
 	open_camera(&p);
 	allocate_buffers(&p);
 	start_camera(&p);
