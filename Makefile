@@ -2,7 +2,7 @@
 #
 # dmaheap: everything that one types.  "make help" lists it.
 
-.PHONY: help setup run bench test test-debug check modules install uninstall clean
+.PHONY: help setup run bench test test-debug check user install-user modules install uninstall clean
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -30,6 +30,14 @@ test-debug: setup
 #: make check      what can be checked without running: sparse, W=1, kernel-doc, style
 check: setup
 	@tests/check
+
+#: make user       the library and the tool, in out/user
+user: setup
+	@lib/build out/user
+
+#: make install-user  install these, with pages and completions (DESTDIR=; meson's prefix)
+install-user: user
+	@meson install -C out/user --no-rebuild $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
 
 #: make modules    the modules for the running kernel, in kernel/ (KDIR=: for another)
 modules:
