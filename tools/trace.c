@@ -15,7 +15,8 @@ static const struct column columns[] = {
 	[EVENT_MOMENT] = { "TIME", KIND_MOMENT, SHOWN, 12, "of the event, in seconds" },
 	[EVENT_NAME] = { "EVENT", KIND_WORD, SHOWN, 9, "its name, without dmaheap_" },
 	[EVENT_PID] = { "PID", KIND_NUMBER, SHOWN, 6, "process that did it" },
-	[EVENT_COMMAND] = { "COMMAND", KIND_TEXT, SHOWN, 12, "that process's name" },
+	[EVENT_COMMAND] = { "COMMAND", KIND_TEXT, SHOWN, 12,
+			    "name that the process had last" },
 	[EVENT_INODE] = { "INODE", KIND_NUMBER, SHOWN, 6, "of the buffer" },
 	[EVENT_SIZE] = { "SIZE", KIND_SIZE, SHOWN, 7, "bytes, of the buffer or the access" },
 	[EVENT_HEAP] = { "HEAP", KIND_TEXT, SHOWN, 10, "of the buffer" },
@@ -221,25 +222,51 @@ static size_t show_lines(struct trace *trace, char *text, size_t length)
 	return length;
 }
 
-/* What came before the end is shown, too. */
+/**
+ * struct unread - what trace_pipe has said
+ * @text:	of which no line is whole yet
+ * @length:	of it
+ */
+struct unread {
+	char text[8192];
+	size_t length;
+};
+
+/* False: there is nothing to read just now. */
+static bool read_some(struct trace *trace, struct unread *unread)
+{
+	ssize_t length = read(trace->pipe, unread->text + unread->length,
+			      sizeof(unread->text) - unread->length);
+
+	if (length <= 0)
+		return false;
+	unread->length = show_lines(trace, unread->text, unread->length + length);
+	/* No line of ours is so long. */
+	if (unread->length == sizeof(unread->text))
+		unread->length = 0;
+	return true;
+}
+
+/* Milliseconds to wait; -1: for ever. */
+static int time_left(const struct trace *trace, int64_t end)
+{
+	int64_t left = end - monotonic_ms();
+
+	return !trace->seconds ? -1 : left > 0 ? left : 0;
+}
+
 static void follow(struct trace *trace, int signals)
 {
-	int timeout = trace->seconds ? (int)trace->seconds * 1000 : -1;
-	int64_t end = monotonic_ms() + timeout;
-	char text[8192];
-	size_t left = 0;
-	enum tool_event event;
+	int64_t end = monotonic_ms() + trace->seconds * INT64_C(1000);
+	struct unread unread = { .length = 0 };
 
-	do {
-		ssize_t length;
-
-		event = tool_wait(signals, trace->pipe, timeout);
-		while (!is_done(trace) &&
-		       (length = read(trace->pipe, text + left, sizeof(text) - left)) > 0)
-			left = show_lines(trace, text, left + length);
-		if (timeout >= 0 && (timeout = end - monotonic_ms()) < 0)
-			timeout = 0;
-	} while (event == EVENT_INPUT && timeout && !is_done(trace));
+	while (!is_done(trace) && time_left(trace, end) &&
+	       tool_wait(signals, trace->pipe, time_left(trace, end)) == EVENT_INPUT)
+		read_some(trace, &unread);
+	/* What came before the end is shown, too, but there has to be an end. */
+	write_in(trace->instance, "tracing_on", "0");
+	while (!is_done(trace) && read_some(trace, &unread))
+		continue;
 }
 
 static int run_trace(struct trace *trace)
