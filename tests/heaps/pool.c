@@ -26,6 +26,7 @@ static void kept(void)
 {
 	uint64_t missed, hit, zeroed;
 
+	run_on(0);
 	begin(256 * MIB);
 	missed = pool_number("missed_bytes");
 	hit = pool_number("hit_bytes");
@@ -166,6 +167,7 @@ static void ready_ahead(void)
 	int device = device_new(64, 0), fd;
 	uint32_t id;
 
+	run_on(0); /* to which node pages go back */
 	begin(256 * MIB);
 	if (!has_caches() || all_bounced() || !witness(&before))
 		tap_skip("nothing to be seen where all devices snoop, or are bounced");

@@ -64,7 +64,8 @@ static void fill_with_pages(uint64_t max)
 	for (i = 0; i < nr; i++)
 		close(fds[i]);
 	settle();
-	check(pool_size() > max - len);
+	/* A large chunk may have made room for the last of them. */
+	check(pool_size() > max - len - 2 * MIB);
 }
 
 /* After some buffers all come from the pool. */
@@ -116,6 +117,7 @@ static void room_made_by_others(void)
 		   *other = strcmp(mine, "system") ? "system" : "system-uncached";
 
 	needs_pool();
+	run_on(0);
 	pools_drain();
 	pool_set_max(32 * MIB);
 	heap_use(other);
@@ -133,6 +135,7 @@ static void filled(void)
 	char text[32];
 	uint64_t missed;
 
+	run_on(0); /* pages are filled in for the node that it runs on */
 	begin(64 * MIB);
 	snprintf(text, sizeof(text), "%llu\n", LEN - 5);
 	must(pool_try("fill", text));
