@@ -244,12 +244,11 @@ static void add_upright(struct table *table, const struct value *values)
 	}
 }
 
-/* The heading goes before what is the first line of the table, as each one is here. */
+/* The heading is written once, before the first. */
 static void write_at_once(struct table *table)
 {
 	scols_table_print_range(table->lines, NULL, NULL);
 	scols_table_remove_lines(table->lines);
-	scols_table_enable_noheadings(table->lines, 1);
 	putchar('\n');
 	tool_flush();
 }
