@@ -41,17 +41,26 @@ _dmaheap_words() {
 	esac
 }
 
+# Lines of standard input that begin so.  Not by compgen -W, which would run what names have in them.
+_dmaheap_reply() {
+	local line
+	COMPREPLY=()
+	while IFS= read -r line; do
+		[[ $line != "$1"* ]] || COMPREPLY+=("$(printf %q "$line")")
+	done
+}
+
 _dmaheap() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} verb
 	verb=$(_dmaheap_verb)
 	case $before in
 	-o | --output) mapfile -t COMPREPLY < <(_dmaheap_columns "$verb" "$word") ;;
-	-H | --heap) mapfile -t COMPREPLY < <(compgen -W "$(_dmaheap_heaps)" -- "$word") ;;
+	-H | --heap) _dmaheap_reply "$word" < <(_dmaheap_heaps) ;;
 	--need | --prefer)
 		mapfile -t COMPREPLY < <(compgen -W \
 			"cached uncached scattered contiguous protected below4g" -- "$word")
 		;;
-	*) mapfile -t COMPREPLY < <(compgen -W "$(_dmaheap_words "$verb" "$word")" -- "$word") ;;
+	*) _dmaheap_reply "$word" < <(_dmaheap_words "$verb" "$word") ;;
 	esac
 }
 

@@ -34,10 +34,13 @@ static int note(struct dmaheap *context, int err, const char *reason, const char
 {
 	char object[sizeof(context->message)];
 
+	int room = (int)(sizeof(context->message) - strlen(step) - strlen(reason)) -
+		   (int)sizeof(": : ");
+
 	vsnprintf(object, sizeof(object), format, args);
-	/* What does not fit is cut off, at the end. */
-	if (snprintf(context->message, sizeof(context->message), "%s: %s: %s", step, object,
-		     reason) < 0)
+	/* Of what does not fit, the object is cut off: the reason is worth more. */
+	if (snprintf(context->message, sizeof(context->message), "%s: %.*s: %s", step,
+		     room > 0 ? room : 0, object, reason) < 0)
 		context->message[0] = '\0';
 	return err;
 }

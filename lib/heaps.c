@@ -233,7 +233,7 @@ static int not_a_heap(struct dmaheap *context, const char *name)
 
 static int open_node(struct dmaheap *context, const struct dmaheap_heap_info *info)
 {
-	int fd = open(info->node, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	int fd = open(info->node, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	struct stat st;
 
 	if (fd < 0)

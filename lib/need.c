@@ -76,10 +76,10 @@ static int compare(const struct dmaheap_heap_info *one, const struct dmaheap_hea
 	unsigned int waste = SCARCE & ~(need->required | need->preferred);
 	int order;
 
-	order = origin_rank(one->origin) - origin_rank(other->origin);
+	order = __builtin_popcount(other->properties & need->preferred) -
+		__builtin_popcount(one->properties & need->preferred);
 	if (!order)
-		order = __builtin_popcount(other->properties & need->preferred) -
-			__builtin_popcount(one->properties & need->preferred);
+		order = origin_rank(one->origin) - origin_rank(other->origin);
 	if (!order)
 		order = __builtin_popcount(one->properties & waste) -
 			__builtin_popcount(other->properties & waste);

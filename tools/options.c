@@ -314,11 +314,10 @@ static int open_context(struct tool *tool)
 {
 	int err = dmaheap_new(&tool->context);
 
-	if (err)
-		return tool_error(err, "start", "the configuration",
-				  err == -EINVAL ?
-					  "look at $DMAHEAP_HEAPS and /etc/dmaheap.conf" :
-					  NULL);
+	if (err) {
+		tool_note("%s", dmaheap_message(NULL));
+		return tool_exit_code(err);
+	}
 	for (unsigned int root = 0; root <= DMAHEAP_ROOT_ETC; root++) {
 		err = dmaheap_set_root(tool->context, root, tool->roots[root]);
 		if (err)

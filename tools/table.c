@@ -295,12 +295,19 @@ void list_open(struct list *list)
 void list_add(struct list *list, const char *format, ...)
 {
 	va_list arguments;
+	char *word, *at;
 
+	va_start(arguments, format);
+	if (vasprintf(&word, format, arguments) < 0)
+		word = tool_memory(NULL);
+	va_end(arguments);
+	/* A newline of its own would make two words of it. */
+	for (at = word; (at = strchr(at, '\n'));)
+		*at = '?';
 	if (ftell(list->stream))
 		fputc('\n', list->stream);
-	va_start(arguments, format);
-	vfprintf(list->stream, format, arguments);
-	va_end(arguments);
+	fputs(word, list->stream);
+	free(word);
 }
 
 struct value list_value(struct list *list)

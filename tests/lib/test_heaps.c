@@ -366,6 +366,9 @@ static void more_of_what_is_preferred(void **state)
 	assert_opens(fixture, 0, DMAHEAP_BELOW_4G, "system-dma32");
 	/* What is scarce is left to those who need it. */
 	assert_opens(fixture, 0, 0, "system");
+	/* Whose it is, is asked among equals only. */
+	fixture_heap(fixture, "reserved-dma32-uncached", DMAHEAP_ORIGIN_KERNEL);
+	assert_opens(fixture, 0, DMAHEAP_UNCACHED, "reserved-dma32-uncached");
 }
 
 static void never_silently_uncached_nor_protected(void **state)
