@@ -641,6 +641,15 @@ uint64_t pool_size(void)
 	return dirty + pool_number("clean_bytes");
 }
 
+void pool_settle(void)
+{
+	int tries;
+
+	for (tries = 0; pool_number("dirty_bytes") && tries < 2000; tries++)
+		usleep(10000);
+	check_equal(pool_number("dirty_bytes"), 0);
+}
+
 int pool_try(const char *name, const char *text)
 {
 	int fd = open(heap_file("pool", name), O_WRONLY | O_CLOEXEC), error;

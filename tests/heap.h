@@ -155,6 +155,8 @@ uint64_t heap_counter(const char *name);
 bool heap_has_pool(void);
 uint64_t pool_number(const char *name);
 uint64_t pool_size(void);
+/* Waits until nothing in the pool is left to be zeroed. */
+void pool_settle(void);
 int pool_try(const char *name, const char *text);
 /* All pools give everything back. */
 void pools_drain(void);

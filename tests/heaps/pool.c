@@ -33,7 +33,7 @@ static void kept(void)
 	zeroed = pool_number("zeroed_background_bytes");
 	give_back(LEN);
 	check_equal(pool_number("missed_bytes") - missed, LEN);
-	settle();
+	pool_settle();
 	check_equal(pool_number("clean_bytes"), LEN);
 	check_equal(pool_number("zeroed_background_bytes") - zeroed, LEN);
 	give_back(LEN);
@@ -53,7 +53,7 @@ static void taken_dirty(void)
 	missed = pool_number("missed_bytes");
 	for (i = 0; i < 50; i++)
 		give_back(LEN);
-	settle();
+	pool_settle();
 	inline_ = pool_number("zeroed_inline_bytes") - inline_;
 	background = pool_number("zeroed_background_bytes") - background;
 	missed = pool_number("missed_bytes") - missed;
@@ -79,12 +79,12 @@ static void grown(void)
 	run_on(0); /* what another node has does not help */
 	begin(256 * MIB);
 	give_back(LEN);
-	settle();
+	pool_settle();
 	check_equal(pool_size(), LEN);
 	inline_ = pool_number("zeroed_inline_bytes");
 	for (i = 0; i < 10 || pool_number("zeroed_inline_bytes") == inline_; i++)
 		give_back(LEN);
-	settle();
+	pool_settle();
 	for (i = 0; i < 200 && pool_size() < 2 * LEN; i++)
 		usleep(10000);
 	if (!grows) {
@@ -93,12 +93,12 @@ static void grown(void)
 		must(pool_try("fill", "8M"));
 	}
 	check(pool_size() >= 2 * LEN && pool_size() < 4 * LEN);
-	settle();
+	pool_settle();
 	for (i = 0; i < 10; i++) {
 		inline_ = pool_number("zeroed_inline_bytes");
 		give_back(LEN);
 		check_equal(pool_number("zeroed_inline_bytes"), inline_);
-		settle();
+		pool_settle();
 	}
 }
 
@@ -127,7 +127,7 @@ static void zeroed(void)
 		close(fd);
 		taken += len;
 		if (!(i % 20)) /* the thread has its turn, too */
-			settle();
+			pool_settle();
 	}
 	hit = pool_number("hit_bytes") - hit;
 	background = pool_number("zeroed_background_bytes") - background;
@@ -155,7 +155,7 @@ static void zeroed_for_devices(void)
 		device_detach(device, id);
 		close(fd);
 		if (i % 2)
-			settle();
+			pool_settle();
 	}
 	free(bytes);
 }
@@ -172,7 +172,7 @@ static void ready_ahead(void)
 	if (!has_caches() || all_bounced() || !witness(&before))
 		tap_skip("nothing to be seen where all devices snoop, or are bounced");
 	give_back(LEN);
-	settle();
+	pool_settle();
 	check(witness(&before));
 	fd = heap_buffer(LEN);
 	id = device_attach_and_map(device, fd);
@@ -213,7 +213,7 @@ static void held_by_a_pipe(void)
 	check_equal(must(vmsplice(ends[1], &piece, 1, 0)), held);
 	munmap(bytes, len);
 	close(fd);
-	settle();
+	pool_settle();
 	/* The chunk that those pages are in is nobody's but the pipe's. */
 	check(pool_size() < len);
 	for (i = 0; i < 20; i++)
@@ -255,7 +255,7 @@ static void held_by_direct_io(void)
 	usleep(300000);
 	munmap(slow_bytes, len);
 	close(fd);
-	settle();
+	pool_settle();
 	check(pool_size() < len);
 	pthread_join(thread, &result);
 	check_equal((long)result, held);
@@ -349,7 +349,7 @@ static void idle_priority(void)
 		dirty / MIB, BUFFERS * len / MIB);
 	check(dirty > BUFFERS * len / 2);
 	/* And then it has them. */
-	settle();
+	pool_settle();
 	check_equal(pool_number("clean_bytes"), BUFFERS * len);
 }
 
@@ -400,7 +400,7 @@ static void by_node(void)
 	munmap(bytes, 8 * MIB);
 	close(fds[0]);
 	close(fds[1]);
-	settle();
+	pool_settle();
 	/* Given back, it is kept for where it lies; and whoever wants another node gets that. */
 	must(syscall(SYS_set_mempolicy, MPOL_BIND, (unsigned long[]){ 1 }, 8));
 	bytes = buffer_map(heap_buffer(12 * MIB), 12 * MIB);
@@ -440,7 +440,7 @@ static void orders(void)
 	check_equal(pool_max(), 16 * MIB);
 	must(module_load(module));
 	give_back(LEN);
-	settle();
+	pool_settle();
 	check_equal(pool_size(), LEN);
 	must(module_unload(module));
 	must(module_unload("dmaheap_core"));

@@ -21,16 +21,6 @@ static inline void needs_pool(void)
 		tap_skip("this heap has no pool");
 }
 
-/* Waits until nothing is left to be zeroed. */
-static inline void settle(void)
-{
-	int tries;
-
-	for (tries = 0; pool_number("dirty_bytes") && tries < 2000; tries++)
-		usleep(10000);
-	check_equal(pool_number("dirty_bytes"), 0);
-}
-
 static inline void run_on(int cpu)
 {
 	cpu_set_t set;

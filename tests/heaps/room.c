@@ -23,7 +23,7 @@ static void limited(void)
 		fds[i] = heap_buffer(LEN);
 	for (i = 0; i < 8; i++)
 		close(fds[i]);
-	settle();
+	pool_settle();
 	check_equal(pool_size(), 3 * LEN);
 	/* Less from now on. */
 	pool_set_max(LEN);
@@ -43,13 +43,13 @@ static void kept_in_part(void)
 {
 	begin(LEN / 2);
 	give_back(LEN);
-	settle(); /* what becomes clean between two looks is missed by both */
+	pool_settle(); /* what becomes clean between two looks is missed by both */
 	check(pool_size() <= LEN / 2 && pool_size() > LEN / 2 - 2 * MIB);
 	begin(PAGE);
 	give_back(LEN);
 	check_equal(pool_size(), 0);
 	give_back(5 * PAGE);
-	settle();
+	pool_settle();
 	check_equal(pool_size(), PAGE);
 }
 
@@ -64,7 +64,7 @@ static void fill_with_pages(uint64_t max)
 		fds[i] = heap_buffer(len);
 	for (i = 0; i < nr; i++)
 		close(fds[i]);
-	settle();
+	pool_settle();
 	/* A large chunk may have made room for the last of them. */
 	check(pool_size() > max - len - 2 * MIB);
 }
@@ -82,7 +82,7 @@ static void check_makes_room(uint64_t max)
 		before = missed;
 	}
 	check_equal(hits, 5);
-	settle();
+	pool_settle();
 	check(pool_size() >= LEN && pool_size() <= max);
 }
 
@@ -147,7 +147,7 @@ static void filled(void)
 	give_back(LEN);
 	check_equal(pool_number("missed_bytes"), missed);
 	must(pool_try("fill", "1M"));
-	settle();
+	pool_settle();
 	must(pool_try("drain", "1"));
 	check(pool_size() < 2 * LEN + MIB);
 	must(pool_try("drain", "1G"));
@@ -262,7 +262,7 @@ static void shrunk_under_load(void)
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	for (i = 0; i < 3; i++)
 		pthread_join(threads[i], NULL);
-	settle();
+	pool_settle();
 	file_write("/proc/sys/vm/drop_caches", "2");
 	check(pool_size() < 4 * MIB);
 }
