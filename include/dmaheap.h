@@ -41,10 +41,12 @@ enum dmaheap_root {
 	DMAHEAP_ROOT_ETC,   /* "/etc": dmaheap.conf */
 };
 
-/* -ENOMEM; -EINVAL: what the configuration or $DMAHEAP_HEAPS says cannot be read */
+/* -ENOMEM; -EINVAL: what the configuration or $DMAHEAP_HEAPS says is wrong; -EACCES, ...: of the file */
 int dmaheap_new(struct dmaheap **context);
+/* The same with folders of its own: DMAHEAP_ROOT_ETC + 1 paths, of which those that are NULL stay. */
+int dmaheap_new_at(const char *const roots[], struct dmaheap **context);
 void dmaheap_free(struct dmaheap *context);
-/* -ENOMEM; -EINVAL: no such root, or what is configured there cannot be read */
+/* -ENOMEM; -EINVAL: no such root, or what is configured there is wrong; -EACCES, ...: of the file */
 int dmaheap_set_root(struct dmaheap *context, enum dmaheap_root root, const char *path);
 /*
  * What failed last, as "step: object: reason"; "" if nothing has.  Valid until the next call.  Of
@@ -240,6 +242,16 @@ int dmaheap_buffer_receive(struct dmaheap *context, int socket,
 
 /* ---- looking: dmaheap_look(3) ---- */
 
+/* What a look lacks. */
+enum dmaheap_gap {
+	DMAHEAP_GAP_UNREADABLE = 1 << 0, /* processes that this one may not read */
+	DMAHEAP_GAP_PROC = 1 << 1,	 /* /proc could not be read, or not to its end */
+	DMAHEAP_GAP_NAMESPACE = 1 << 2,	 /* processes of other PID namespaces */
+	DMAHEAP_GAP_UNHELD =
+		1 << 3,		    /* there was no dma_buf/bufinfo, which lists all buffers */
+	DMAHEAP_GAP_LINES = 1 << 4, /* lines in debugfs that are not understood */
+};
+
 /* Where something was found. */
 enum dmaheap_source {
 	DMAHEAP_SOURCE_DMAHEAP = 1 << 0, /* debugfs: dmaheap/buffers */
@@ -251,6 +263,8 @@ enum dmaheap_source {
 /**
  * struct dmaheap_holder - a process that holds a buffer
  * @pid:	its number
+ * @started:	when, in ticks since the system did: another process may get its number later.
+ *		0: not known
  * @command:	its name
  * @fds:	how many of its fds are the buffer
  * @mappings:	how many mappings
@@ -258,6 +272,7 @@ enum dmaheap_source {
  */
 struct dmaheap_holder {
 	pid_t pid;
+	uint64_t started;
 	const char *command;
 	unsigned int fds;
 	unsigned int mappings;
@@ -301,7 +316,7 @@ struct dmaheap_buffer_info {
 
 /*
  * All buffers, or with a @pid only those that the process holds.  -ESRCH: there is no such process;
- * -ENOMEM; -EACCES: nothing can be read at all
+ * -ENOMEM, -EMFILE, -ENFILE; -EACCES: nothing can be read at all
  */
 int dmaheap_look(struct dmaheap *context, pid_t pid, struct dmaheap_look **look);
 void dmaheap_look_free(struct dmaheap_look *look);
@@ -314,7 +329,9 @@ const struct dmaheap_buffer_info *dmaheap_look_find(const struct dmaheap_look *l
 unsigned int dmaheap_look_sources(const struct dmaheap_look *look);
 /* Processes that could not be read, as this one may not. */
 unsigned int dmaheap_look_unreadable(const struct dmaheap_look *look);
-/* Whether all buffers and all their holders in user space are in it. */
+/* &enum dmaheap_gap */
+unsigned int dmaheap_look_gaps(const struct dmaheap_look *look);
+/* Whether there are none: all buffers and all processes that hold them are in it. */
 bool dmaheap_look_is_complete(const struct dmaheap_look *look);
 /* "debugfs", "bufinfo", "fdinfo", "maps", joined by commas; snprintf()'s result */
 int dmaheap_sources_print(unsigned int sources, char *text, size_t size);

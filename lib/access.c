@@ -8,18 +8,6 @@
 
 #include "private.h"
 
-/* The system's header, if it comes first, lacks it. */
-#ifndef DMA_HEAP_IOCTL_SYNC
-struct dma_heap_sync_data {
-	__s32 fd;
-	__u32 pad;
-	__u64 flags;
-	__u64 offset;
-	__u64 len;
-};
-#define DMA_HEAP_IOCTL_SYNC _IOW(DMA_HEAP_IOC_MAGIC, 0x80, struct dma_heap_sync_data)
-#endif
-
 _Static_assert(DMAHEAP_READ == DMA_BUF_SYNC_READ && DMAHEAP_WRITE == DMA_BUF_SYNC_WRITE,
 	       "what is asked for is passed on as it is");
 

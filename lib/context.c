@@ -84,26 +84,26 @@ char *context_path(const struct dmaheap *context, enum dmaheap_root root, const 
 	return length < 0 ? NULL : path;
 }
 
-static int set_default_roots(struct dmaheap *context)
+static int copy_roots(struct dmaheap *context, const char *const roots[])
 {
 	size_t i;
 
 	for (i = 0; i < NR_ROOTS; i++) {
-		context->roots[i] = strdup(default_roots[i]);
+		context->roots[i] = strdup(roots && roots[i] ? roots[i] : default_roots[i]);
 		if (!context->roots[i])
 			return -ENOMEM;
 	}
 	return 0;
 }
 
-int dmaheap_new(struct dmaheap **context)
+int dmaheap_new_at(const char *const roots[], struct dmaheap **context)
 {
 	struct dmaheap *made = calloc(1, sizeof(*made));
 	int err;
 
 	if (!made)
 		return -ENOMEM;
-	err = set_default_roots(made);
+	err = copy_roots(made, roots);
 	if (!err)
 		err = names_load(made);
 	memcpy(new_message, made->message, sizeof(new_message));
@@ -113,6 +113,11 @@ int dmaheap_new(struct dmaheap **context)
 	}
 	*context = made;
 	return 0;
+}
+
+int dmaheap_new(struct dmaheap **context)
+{
+	return dmaheap_new_at(NULL, context);
 }
 
 void dmaheap_free(struct dmaheap *context)

@@ -159,6 +159,14 @@ void look_add_device(struct dmaheap_look *look, struct look_buffer *buffer, cons
 		buffer->info.devices_count++;
 }
 
+bool look_ran_out(struct dmaheap_look *look, int err)
+{
+	if (err != -ENOMEM && err != -EMFILE && err != -ENFILE)
+		return false;
+	look->err = err;
+	return true;
+}
+
 /* ---- exporters ---- */
 
 static bool is_of_class(struct dmaheap_look *look, const char *class, const char *name)
@@ -367,6 +375,19 @@ static void complete(struct look_buffer *buffer)
 		info->heap = info->exporter;
 }
 
+/* What follows from what was, and was not, read. */
+static void find_gaps(struct dmaheap_look *look)
+{
+	const unsigned int proc = DMAHEAP_SOURCE_FDINFO | DMAHEAP_SOURCE_MAPS;
+
+	if (look->unreadable)
+		look->gaps |= DMAHEAP_GAP_UNREADABLE;
+	else if ((look->sources & proc) != proc)
+		look->gaps |= DMAHEAP_GAP_PROC;
+	if (!(look->sources & DMAHEAP_SOURCE_BUFINFO))
+		look->gaps |= DMAHEAP_GAP_UNHELD;
+}
+
 /* Makes the table an array: of all buffers, or of those that a process holds. */
 static void finish(struct dmaheap_look *look, pid_t pid)
 {
@@ -435,6 +456,7 @@ int dmaheap_look(struct dmaheap *context, pid_t pid, struct dmaheap_look **resul
 		dmaheap_look_free(look);
 		return err;
 	}
+	find_gaps(look);
 	finish(look, pid);
 	*result = look;
 	return 0;
@@ -487,13 +509,14 @@ unsigned int dmaheap_look_unreadable(const struct dmaheap_look *look)
 	return look->unreadable;
 }
 
+unsigned int dmaheap_look_gaps(const struct dmaheap_look *look)
+{
+	return look->gaps;
+}
+
 bool dmaheap_look_is_complete(const struct dmaheap_look *look)
 {
-	const unsigned int debugfs = DMAHEAP_SOURCE_DMAHEAP | DMAHEAP_SOURCE_BUFINFO;
-	const unsigned int proc = DMAHEAP_SOURCE_FDINFO | DMAHEAP_SOURCE_MAPS;
-
-	return look->sources & debugfs && (look->sources & proc) == proc &&
-	       !look->unreadable && !look->is_part;
+	return !look->gaps;
 }
 
 int dmaheap_sources_print(unsigned int sources, char *text, size_t size)

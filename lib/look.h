@@ -21,11 +21,13 @@ struct look_exporter {
  * struct look_process - a process that there was when the look began
  * @pid:	its number
  * @command:	its name; NULL until somebody needs it
+ * @started:	in ticks since the system did
  * @unreadable:	whether something of it may not be read
  */
 struct look_process {
 	pid_t pid;
 	const char *command;
+	uint64_t started;
 	bool unreadable;
 };
 
@@ -61,8 +63,8 @@ struct look_buffer {
  * @device:	number of the file system that buffers are files of; 0: not known yet
  * @sources:	that could be read
  * @unreadable:	processes that could not
- * @is_part:	/proc does not list all processes: those of a PID namespace, or not to its end
- * @err:	-ENOMEM: memory has run out; nothing is added any more
+ * @gaps:	&enum dmaheap_gap
+ * @err:	memory has run out, or fds: nothing is added any more
  */
 struct dmaheap_look {
 	const struct dmaheap *context;
@@ -77,7 +79,7 @@ struct dmaheap_look {
 	dev_t device;
 	unsigned int sources;
 	unsigned int unreadable;
-	bool is_part;
+	unsigned int gaps;
 	int err;
 };
 
@@ -94,6 +96,11 @@ void look_set_name(struct dmaheap_look *look, struct look_buffer *buffer, const 
 void look_set_exporter(struct dmaheap_look *look, struct look_buffer *buffer,
 		       const char *name);
 void look_add_device(struct dmaheap_look *look, struct look_buffer *buffer, const char *name);
+/*
+ * Notes what this process itself has run out of, which says nothing about what it looks at, and
+ * ends the look.  Whether that is so.
+ */
+bool look_ran_out(struct dmaheap_look *look, int err);
 
 /*
  * Takes a number in front of the character @after, and both from the text.  Signs and blanks are

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,20 +55,35 @@ static void add_devices(struct dmaheap_look *look, struct look_buffer *buffer, c
 	}
 }
 
+/**
+ * struct buffers - where in the table the rows are
+ * @look:	to add to
+ * @is_first:	whether it is the line with the names of the columns
+ */
+struct buffers {
+	struct dmaheap_look *look;
+	bool is_first;
+};
+
 static void read_row(void *state, char *line)
 {
-	struct dmaheap_look *look = state;
+	struct buffers *at = state;
+	struct dmaheap_look *look = at->look;
 	char *columns[NR_COLUMNS];
 	uint64_t inode, size, pid, vmap;
 	struct look_buffer *buffer;
+	bool is_first = at->is_first;
 
-	/* The line with the names of the columns has no numbers. */
+	at->is_first = false;
 	if (split(line, columns) < NR_COLUMNS ||
 	    !look_number(&columns[INODE], 10, '\0', &inode) ||
 	    !look_number(&columns[SIZE], 10, '\0', &size) ||
 	    !look_number(&columns[PID], 10, '\0', &pid) || pid > INT_MAX || !inode ||
-	    !look_number(&columns[VMAP], 10, '\0', &vmap) || vmap > UINT_MAX)
+	    !look_number(&columns[VMAP], 10, '\0', &vmap) || vmap > UINT_MAX) {
+		if (!is_first)
+			look->gaps |= DMAHEAP_GAP_LINES;
 		return;
+	}
 	buffer = look_add(look, inode, DMAHEAP_SOURCE_DMAHEAP);
 	if (!buffer)
 		return;
@@ -92,11 +108,15 @@ static void read_row(void *state, char *line)
  * @look:	to add to
  * @buffer:	that the lines are about; NULL: none that is known
  * @is_devices:	whether they are its devices
+ * @count:	buffers up to here
+ * @total:	as the kernel counts them at the end
  */
 struct bufinfo {
 	struct dmaheap_look *look;
 	struct look_buffer *buffer;
 	bool is_devices;
+	unsigned long count;
+	unsigned long total;
 };
 
 /*
@@ -140,6 +160,7 @@ static bool read_object(struct bufinfo *at, char *line)
 	if (!parse_object(line, &size, &exporter, &inode, &name))
 		return false;
 	at->is_devices = false;
+	at->count++;
 	at->buffer = look_add(at->look, inode, DMAHEAP_SOURCE_BUFINFO);
 	if (!at->buffer)
 		return true;
@@ -154,6 +175,8 @@ static void read_bufinfo_line(void *state, char *line)
 {
 	struct bufinfo *at = state;
 
+	/* A name may look like this, too, but the real one comes last. */
+	sscanf(line, "Total %lu objects,", &at->total);
 	/* Ours says more of them: their drivers, too. */
 	if (*line != '\t' && read_object(at, line))
 		return;
@@ -177,18 +200,22 @@ static void read_file(struct dmaheap_look *look, const char *file, look_line_fn 
 		      void *state, enum dmaheap_source source)
 {
 	char *path = context_path(look->context, DMAHEAP_ROOT_DEBUG, "%s", file);
+	int err = path ? look_lines(AT_FDCWD, path, each, state) : -ENOMEM;
 
-	if (!path)
-		look->err = -ENOMEM;
-	else if (!look_lines(AT_FDCWD, path, each, state))
+	if (!err)
 		look->sources |= source;
+	else
+		look_ran_out(look, err);
 	free(path);
 }
 
 void look_read_debugfs(struct dmaheap_look *look)
 {
-	struct bufinfo at = { .look = look };
+	struct buffers ours = { .look = look, .is_first = true };
+	struct bufinfo all = { .look = look };
 
-	read_file(look, "dmaheap/buffers", read_row, look, DMAHEAP_SOURCE_DMAHEAP);
-	read_file(look, "dma_buf/bufinfo", read_bufinfo_line, &at, DMAHEAP_SOURCE_BUFINFO);
+	read_file(look, "dmaheap/buffers", read_row, &ours, DMAHEAP_SOURCE_DMAHEAP);
+	read_file(look, "dma_buf/bufinfo", read_bufinfo_line, &all, DMAHEAP_SOURCE_BUFINFO);
+	if (all.total > all.count)
+		look->gaps |= DMAHEAP_GAP_LINES;
 }

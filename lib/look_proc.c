@@ -3,18 +3,22 @@
  * What /proc knows: which processes hold buffers, by fds and by mappings.
  *
  * A process stands for all of its threads.  Threads that have left its table of fds by
- * unshare(CLONE_FILES) are not looked into, nor those that outlive the first one.
+ * unshare(CLONE_FILES) are not looked into.
  */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
+
+#include <linux/magic.h>
 
 #include "look.h"
 
@@ -47,6 +51,42 @@ static int read_text(int dir, const char *file, char *text, size_t size)
 	return err;
 }
 
+/**
+ * struct status - of a process or a thread
+ * @state:	a letter; 0: none is known
+ * @flags:	of the kernel
+ * @threads:	how many the process has
+ * @started:	in ticks since the system did
+ */
+struct status {
+	char state;
+	unsigned int flags;
+	long threads;
+	uint64_t started;
+};
+
+/* 0 or a negative errno; what is not as it should be is no error, but not known. */
+static int read_status(int dir, struct status *status)
+{
+	char text[512], *rest;
+	int err = read_text(dir, "stat", text, sizeof(text));
+
+	*status = (struct status){ 0 };
+	/* Its name, in parentheses, may have anything in it. */
+	rest = strrchr(text, ')');
+	if (rest)
+		sscanf(rest,
+		       ") %c %*d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d "
+		       "%ld %*d %" SCNu64,
+		       &status->state, &status->flags, &status->threads, &status->started);
+	return err;
+}
+
+static bool is_dead(const struct status *status)
+{
+	return status->state == 'Z' || status->state == 'X';
+}
+
 static const char *command_of(struct dmaheap_look *look, struct look_process *process, int dir)
 {
 	char command[64];
@@ -67,22 +107,16 @@ static bool is_gone(int err)
 /* Kernel threads and zombies have neither fds nor memory, but do not let everybody see that. */
 static bool has_nothing(int dir)
 {
-	char text[512], state, *rest;
-	unsigned int flags;
+	struct status status;
 
-	if (is_gone(read_text(dir, "stat", text, sizeof(text))))
-		return true;
-	/* Its name, in parentheses, may have anything in it. */
-	rest = strrchr(text, ')');
-	if (!rest || sscanf(rest, ") %c %*d %*d %*d %*d %*d %u", &state, &flags) != 2)
-		return false;
-	return state == 'Z' || state == 'X' || flags & KERNEL_THREAD;
+	return is_gone(read_status(dir, &status)) || is_dead(&status) ||
+	       status.flags & KERNEL_THREAD;
 }
 
 /* Who may list a process's fds may not always see what they are. */
-static void note_error(struct look_process *process, int err)
+static void note_error(struct dmaheap_look *look, struct look_process *process, int err)
 {
-	if (err && !is_gone(err))
+	if (err && !is_gone(err) && !look_ran_out(look, err))
 		process->unreadable = true;
 }
 
@@ -92,8 +126,8 @@ static void note(struct dmaheap_look *look, struct look_process *process, int di
 {
 	if (!err)
 		look->sources |= source;
-	else if (!has_nothing(dir))
-		note_error(process, err);
+	else if (look_ran_out(look, err) || !has_nothing(dir))
+		note_error(look, process, err);
 }
 
 /* The process's entry among a buffer's holders. */
@@ -115,6 +149,7 @@ static struct dmaheap_holder *holder_of(struct dmaheap_look *look, struct look_b
 	holders += buffer->info.holders_count++;
 	*holders = (struct dmaheap_holder){
 		.pid = process->pid,
+		.started = process->started,
 		.command = command_of(look, process, dir),
 	};
 	return holders;
@@ -167,7 +202,7 @@ static bool read_fdinfo(struct fdinfo *info, struct look_process *process, int d
 
 	snprintf(path, sizeof(path), "fdinfo/%s", number);
 	err = look_lines(dir, path, read_fdinfo_line, info);
-	note_error(process, err);
+	note_error(info->look, process, err);
 	return !err && info->exporter;
 }
 
@@ -241,7 +276,7 @@ static void read_fd(struct dmaheap_look *look, struct look_process *process, int
 	ssize_t length = readlinkat(fds, number, link, sizeof(link) - 1);
 
 	if (length < 0) {
-		note_error(process, -errno);
+		note_error(look, process, -errno);
 		return;
 	}
 	link[length] = '\0';
@@ -298,12 +333,14 @@ struct maps {
 
 /**
  * struct mapping - of a file
+ * @start:	where it begins
  * @size:	bytes
  * @device:	number of its file system
  * @inode:	of the file
  * @name:	that is behind the prefix
  */
 struct mapping {
+	uint64_t start;
 	uint64_t size;
 	dev_t device;
 	uint64_t inode;
@@ -326,16 +363,51 @@ static bool parse_mapping(char *line, struct mapping *mapping)
 	line += strspn(line, " ");
 	if (strncmp(line, PREFIX, strlen(PREFIX)))
 		return false;
+	mapping->start = start;
 	mapping->size = end - start;
 	mapping->device = makedev((unsigned int)major, (unsigned int)minor);
 	mapping->name = line + strlen(PREFIX);
 	return true;
 }
 
-/* All fds have been seen before; if none was a buffer, at least it is no device's file system. */
-static bool is_buffers_device(const struct dmaheap_look *look, dev_t device)
+/* Whether a mapped file is of the file system of buffers, as that says; -1: it cannot be asked */
+static int ask_file_system(const struct maps *maps, const struct mapping *mapping)
 {
-	return look->device ? device == look->device : !major(device);
+	char path[64];
+	struct statfs of;
+	int fd, err;
+
+	snprintf(path, sizeof(path), "map_files/%" PRIx64 "-%" PRIx64, mapping->start,
+		 mapping->start + mapping->size);
+	fd = openat(maps->dir, path, O_PATH | O_CLOEXEC);
+	if (fd < 0) {
+		look_ran_out(maps->look, -errno);
+		return -1;
+	}
+	err = fstatfs(fd, &of);
+	close(fd);
+	return err ? -1 : of.f_type == DMA_BUF_MAGIC;
+}
+
+/*
+ * All fds have been seen before.  If none was a buffer, any file can be called like one by somebody
+ * who has a root of his own: root can follow the mapping; others have to believe their own
+ * processes, but no file of a disk.
+ */
+static bool is_buffer(const struct maps *maps, const struct mapping *mapping)
+{
+	int is;
+
+	if (!mapping->inode)
+		return false;
+	if (maps->look->device)
+		return mapping->device == maps->look->device;
+	if (major(mapping->device))
+		return false;
+	is = ask_file_system(maps, mapping);
+	if (is > 0)
+		maps->look->device = mapping->device;
+	return is;
 }
 
 static void add_mapping(struct dmaheap_holder *holder, uint64_t size)
@@ -352,8 +424,8 @@ static void read_maps_line(void *state, char *line)
 	struct look_buffer *buffer;
 	struct mapping mapping;
 
-	if (!strstr(line, PREFIX) || !parse_mapping(line, &mapping) || !mapping.inode ||
-	    !is_buffers_device(maps->look, mapping.device))
+	if (!strstr(line, PREFIX) || !parse_mapping(line, &mapping) ||
+	    !is_buffer(maps, &mapping))
 		return;
 	buffer = look_add(maps->look, mapping.inode, DMAHEAP_SOURCE_MAPS);
 	if (!buffer)
@@ -400,23 +472,66 @@ static bool list_processes(struct dmaheap_look *look, DIR *proc)
 	return !errno;
 }
 
+/* Another thread of a process, which may have outlived the first; -1: there is none */
+static int open_other_thread(int dir, pid_t pid)
+{
+	int tasks = openat(dir, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC), thread = -1;
+	DIR *list = tasks < 0 ? NULL : fdopendir(tasks);
+	struct dirent *entry;
+	struct status status;
+
+	if (!list && tasks >= 0)
+		close(tasks);
+	while (list && thread < 0 && (entry = readdir(list))) {
+		if (!is_number(entry->d_name) || atoi(entry->d_name) == pid)
+			continue;
+		thread = openat(tasks, entry->d_name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (thread < 0 || (!read_status(thread, &status) && !is_dead(&status)))
+			continue;
+		close(thread);
+		thread = -1;
+	}
+	if (list)
+		closedir(list);
+	return thread;
+}
+
+/*
+ * What is read by this folder is of one process, even if another gets its number.  If the first
+ * thread is dead, it has nothing any more; the others share it all.
+ */
+static int open_process(struct look_process *process, int proc)
+{
+	int dir, thread = -1;
+	struct status status;
+	char name[16];
+
+	snprintf(name, sizeof(name), "%d", process->pid);
+	dir = openat(proc, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return -errno;
+	read_status(dir, &status);
+	process->started = status.started;
+	if (is_dead(&status) && status.threads > 1)
+		thread = open_other_thread(dir, process->pid);
+	if (thread < 0)
+		return dir;
+	close(dir);
+	return thread;
+}
+
 /* Reads one thing of all processes. */
 static void read_all(struct dmaheap_look *look, int proc, enum dmaheap_source source,
 		     int (*read_one)(struct dmaheap_look *look, struct look_process *process,
 				     int dir))
 {
-	char name[16];
 	size_t i;
 
 	for (i = 0; i < look->processes_count && !look->err; i++) {
 		struct look_process *process = &look->processes[i];
-		int dir, err;
+		int dir = open_process(process, proc);
 
-		snprintf(name, sizeof(name), "%d", process->pid);
-		/* What is read by it is of this process, even if another gets its number. */
-		dir = openat(proc, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		err = dir < 0 ? -errno : read_one(look, process, dir);
-		note(look, process, dir, err, source);
+		note(look, process, dir, dir < 0 ? dir : read_one(look, process, dir), source);
 		if (dir >= 0)
 			close(dir);
 	}
@@ -447,12 +562,15 @@ void look_read_processes(struct dmaheap_look *look)
 	char *path = context_path(look->context, DMAHEAP_ROOT_PROC, ".");
 	DIR *proc = path ? opendir(path) : NULL;
 
-	if (!path)
-		look->err = -ENOMEM;
+	if (!proc)
+		look_ran_out(look, path ? -errno : -ENOMEM);
 	free(path);
 	if (!proc)
 		return;
-	look->is_part = !list_processes(look, proc) || is_of_inner_namespace(dirfd(proc));
+	if (!list_processes(look, proc))
+		look->gaps |= DMAHEAP_GAP_PROC;
+	if (is_of_inner_namespace(dirfd(proc)))
+		look->gaps |= DMAHEAP_GAP_NAMESPACE;
 	/* Fds first: they tell which file system is that of buffers. */
 	read_all(look, dirfd(proc), DMAHEAP_SOURCE_FDINFO, read_fds);
 	read_all(look, dirfd(proc), DMAHEAP_SOURCE_MAPS, read_maps);

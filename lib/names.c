@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* What names of heaps mean: by the environment, by the configuration, and by custom. */
 #include <errno.h>
+#include <fcntl.h>
 #include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "private.h"
 
@@ -257,20 +260,39 @@ static int load_lines(struct dmaheap *context, FILE *file, const char *path)
 	return err ? context_fail(context, err, "read", "%s", path) : 0;
 }
 
+/* NULL and errno; of what is no file, EINVAL: somebody might have to write it first. */
+static FILE *open_file(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+	FILE *file = NULL;
+
+	if (fd < 0)
+		return NULL;
+	errno = EINVAL;
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode))
+		file = fdopen(fd, "r");
+	if (!file)
+		close(fd);
+	return file;
+}
+
 static int load_file(struct dmaheap *context, const char *path)
 {
-	FILE *file = fopen(path, "re");
+	FILE *file = open_file(path);
 	int err;
 
-	if (!file && (errno == ENOENT || errno == ENOTDIR))
-		return 0;
-	if (!file) {
-		context_fail(context, -errno, "open", "%s", path);
-		return -EINVAL;
+	if (file) {
+		err = load_lines(context, file, path);
+		fclose(file);
+		return err;
 	}
-	err = load_lines(context, file, path);
-	fclose(file);
-	return err;
+	if (errno == ENOENT || errno == ENOTDIR)
+		return 0;
+	if (errno == EINVAL)
+		return context_fail_because(context, -EINVAL, "it is no file", "open", "%s",
+					    path);
+	return context_fail(context, -errno, "open", "%s", path);
 }
 
 static int load_configuration(struct dmaheap *context)

@@ -167,7 +167,7 @@ static int check(const struct tool *tool, const struct wish *wish)
 	if (wish->name && strlen(wish->name) > DMAHEAP_NAME_MAX)
 		return tool_usage(tool, "the name is too long: at most %d bytes",
 				  DMAHEAP_NAME_MAX);
-	return TOOL_GO;
+	return wish->heap ? tool_check_heap_name(tool, wish->heap) : TOOL_GO;
 }
 
 int verb_alloc(struct tool *tool, int argc, char **argv)

@@ -114,11 +114,13 @@ static const struct step {
  * struct subject - a heap that is measured
  * @heap:	it
  * @protected:	whether its memory is, from the CPU
+ * @failed:	it could not be measured, and is left out
  * @times:	nanoseconds of each sample, by step
  */
 struct subject {
 	struct dmaheap_heap *heap;
 	bool protected;
+	bool failed;
 	uint64_t *times[STEPS];
 };
 
@@ -126,15 +128,28 @@ struct subject {
  * struct bench - what is measured
  * @size:	of buffers
  * @samples:	how many
+ * @all:	all heaps are asked for: one that cannot be measured does not keep the others from it
+ * @left_out:	how many there were of that kind
  * @subjects:	heaps
  * @count:	of them
  */
 struct bench {
 	uint64_t size;
 	unsigned int samples;
+	bool all;
+	size_t left_out;
 	struct subject *subjects;
 	size_t count;
 };
+
+/* What to do about a heap that fails: TOOL_DONE to go on without it. */
+static int leave_out(const struct tool *tool, struct bench *bench, int err)
+{
+	int status = tool_fail(tool, err);
+
+	bench->left_out++;
+	return bench->all ? TOOL_DONE : status;
+}
 
 static uint64_t now_ns(void)
 {
@@ -173,17 +188,22 @@ static int measure_life(const struct bench *bench, struct subject *subject,
 }
 
 /* In turns, so that what changes meanwhile hits all heaps. */
-static int measure(const struct tool *tool, const struct bench *bench)
+static int measure(const struct tool *tool, struct bench *bench)
 {
-	for (unsigned int sample = 0; sample < bench->samples; sample++) {
-		for (size_t i = 0; i < bench->count; i++) {
-			int err = measure_life(bench, &bench->subjects[i], sample);
+	int status = TOOL_DONE;
 
-			if (err)
-				return tool_fail(tool, err);
+	for (unsigned int sample = 0; sample < bench->samples; sample++) {
+		for (size_t i = 0; !status && i < bench->count; i++) {
+			struct subject *subject = &bench->subjects[i];
+			int err = subject->failed ? 0 : measure_life(bench, subject, sample);
+
+			if (!err)
+				continue;
+			subject->failed = true;
+			status = leave_out(tool, bench, err);
 		}
 	}
-	return TOOL_DONE;
+	return status;
 }
 
 /* ---- the result ---- */
@@ -251,9 +271,23 @@ static void show(const struct tool *tool, const struct bench *bench)
 	common[KERNEL] = value_text(uts.release);
 	common[MACHINE] = value_text(machine);
 	table = table_new(tool, TABLE_PLAIN);
-	for (size_t i = 0; i < bench->count; i++)
-		show_subject(table, bench, &bench->subjects[i], common);
+	for (size_t i = 0; i < bench->count; i++) {
+		if (!bench->subjects[i].failed)
+			show_subject(table, bench, &bench->subjects[i], common);
+	}
 	table_finish(table);
+}
+
+static int conclude(const struct tool *tool, const struct bench *bench)
+{
+	size_t failed = 0;
+
+	for (size_t i = 0; i < bench->count; i++)
+		failed += bench->subjects[i].failed;
+	if (failed == bench->count)
+		return TOOL_FAILED;
+	show(tool, bench);
+	return bench->left_out ? TOOL_PARTIAL : TOOL_DONE;
 }
 
 /* ---- the heaps ---- */
@@ -264,7 +298,7 @@ static int add_subject(const struct tool *tool, struct bench *bench, const char 
 	int err = dmaheap_open(tool->context, name, &subject->heap);
 
 	if (err)
-		return tool_fail(tool, err);
+		return leave_out(tool, bench, err);
 	bench->count++;
 	for (size_t i = 0; i < STEPS; i++)
 		subject->times[i] = tool_memory(calloc(bench->samples, sizeof(uint64_t)));
@@ -276,9 +310,26 @@ static int add_named(const struct tool *tool, struct bench *bench, int count, ch
 	int status = TOOL_DONE;
 
 	bench->subjects = tool_memory(calloc(count, sizeof(*bench->subjects)));
-	for (int i = 0; !status && i < count; i++)
-		status = add_subject(tool, bench, names[i]);
+	for (int i = 0; !status && i < count; i++) {
+		status = tool_check_heap_name(tool, names[i]);
+		if (status == TOOL_GO)
+			status = add_subject(tool, bench, names[i]);
+	}
 	return status;
+}
+
+/* Whether a heap is there by a better name: its own, or that of another link. */
+static bool is_repeated(const struct dmaheap_heaps *heaps, size_t i)
+{
+	const struct dmaheap_heap_info *heap = dmaheap_heaps_get(heaps, i);
+
+	for (size_t j = 0; heap->target && j < dmaheap_heaps_count(heaps); j++) {
+		const struct dmaheap_heap_info *other = dmaheap_heaps_get(heaps, j);
+
+		if (other->device == heap->device && (!other->target || j < i))
+			return true;
+	}
+	return false;
 }
 
 /* All that may be opened, each by one name. */
@@ -289,15 +340,16 @@ static int add_all(const struct tool *tool, struct bench *bench)
 
 	if (err)
 		return tool_fail(tool, err);
+	bench->all = true;
 	bench->subjects =
 		tool_memory(calloc(dmaheap_heaps_count(heaps) + 1, sizeof(*bench->subjects)));
 	for (size_t i = 0; !status && i < dmaheap_heaps_count(heaps); i++) {
 		const struct dmaheap_heap_info *heap = dmaheap_heaps_get(heaps, i);
 
-		if (heap->readable && !heap->target)
+		if (heap->readable && !is_repeated(heaps, i))
 			status = add_subject(tool, bench, heap->name);
 	}
-	if (!status && !bench->count)
+	if (!status && !bench->count && !bench->left_out)
 		status = tool_error(dmaheap_heaps_count(heaps) ? -EACCES : -ENOENT, "bench",
 				    "heaps", "see dmaheap doctor");
 	dmaheap_heaps_free(heaps);
@@ -334,7 +386,7 @@ int verb_bench(struct tool *tool, int argc, char **argv)
 	if (!status)
 		status = measure(tool, &bench);
 	if (!status)
-		show(tool, &bench);
+		status = conclude(tool, &bench);
 	free_subjects(&bench);
 	return status;
 }

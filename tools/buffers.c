@@ -104,8 +104,7 @@ static bool take_pid(const struct option_spec *option, const char *argument)
 	uint64_t number;
 
 	if (parse_number(argument, INT_MAX, &number) || !number) {
-		fprintf(stderr, "dmaheap: --%s: '%s' is no number of a process\n",
-			option->name, argument);
+		tool_note("--%s: '%s' is no number of a process", option->name, argument);
 		return false;
 	}
 	*(pid_t *)option->to = number;
@@ -125,6 +124,10 @@ int verb_buffers(struct tool *tool, int argc, char **argv)
 	struct dmaheap_look *look;
 	int err, status = tool_options(tool, &usage, &argc, &argv);
 
+	if (status != TOOL_GO)
+		return status;
+	if (heap)
+		status = tool_check_heap_name(tool, heap);
 	if (status != TOOL_GO)
 		return status;
 	err = dmaheap_look(tool->context, pid, &look);
@@ -209,8 +212,11 @@ static int who(const struct tool *tool, uint64_t inode, const char *text)
 	buffer = dmaheap_look_find(look, inode);
 	if (buffer)
 		show_who(tool, buffer);
-	else
+	/* It may be among what could not be seen. */
+	else if (status == TOOL_DONE)
 		status = tool_error(-ENOENT, "who", text, "dmaheap buffers has all inodes");
+	else
+		tool_error(-ENOENT, "who", text, NULL);
 	dmaheap_look_free(look);
 	return status;
 }

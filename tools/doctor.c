@@ -40,6 +40,7 @@ enum state {
  * @check:	that is being made
  * @release:	of the kernel
  * @heaps:	or NULL
+ * @list_err:	why they could not be listed: negative errno, or 0
  * @names:	of all of them
  * @refused:	names of those that may not be opened
  * @usable:	how many may be
@@ -52,6 +53,7 @@ struct doctor {
 	const char *check;
 	const char *release;
 	struct dmaheap_heaps *heaps;
+	int list_err;
 	char *names;
 	char *refused;
 	size_t usable;
@@ -160,7 +162,7 @@ static bool is_installed(const struct doctor *doctor)
 /* Where there are heaps already, our modules are no need. */
 static enum state without_heaps(const struct doctor *doctor, enum state state)
 {
-	return doctor->count ? NOTE : state;
+	return doctor->count || doctor->list_err == -EACCES ? NOTE : state;
 }
 
 static void check_installed(struct doctor *doctor)
@@ -208,6 +210,10 @@ static void check_heaps(struct doctor *doctor)
 {
 	if (doctor->count)
 		find(doctor, OK, NULL, "%zu: %s", doctor->count, doctor->names);
+	else if (doctor->list_err && doctor->list_err != -ENOSYS)
+		find(doctor, PROBLEM, "run it as root, or give the folder rights as of 0755",
+		     "%s/dma_heap cannot be listed: %s", doctor->tool->roots[DMAHEAP_ROOT_DEV],
+		     strerror(-doctor->list_err));
 	else
 		find(doctor, PROBLEM, "modprobe dmaheap_system",
 		     "there is no heap in %s/dma_heap", doctor->tool->roots[DMAHEAP_ROOT_DEV]);
@@ -227,6 +233,8 @@ static void check_nodes(struct doctor *doctor)
 	static const char *const classes[] = { "dma_heap", "dmaheap" };
 	unsigned int missing = 0;
 
+	if (doctor->list_err == -EACCES)
+		return;
 	for (size_t i = 0; i < ARRAY_SIZE(classes); i++) {
 		char *folder =
 			tool_path(doctor->tool, DMAHEAP_ROOT_SYS, "class/%s", classes[i]);
@@ -378,7 +386,8 @@ static void find_heaps(struct doctor *doctor)
 	FILE *refused = tool_memory(open_memstream(&doctor->refused, &refused_size));
 
 	/* That there are none is a finding, no error. */
-	if (!dmaheap_list(doctor->tool->context, &doctor->heaps))
+	doctor->list_err = dmaheap_list(doctor->tool->context, &doctor->heaps);
+	if (!doctor->list_err)
 		doctor->count = dmaheap_heaps_count(doctor->heaps);
 	for (size_t i = 0; i < doctor->count; i++) {
 		const struct dmaheap_heap_info *heap = dmaheap_heaps_get(doctor->heaps, i);
@@ -396,6 +405,8 @@ static void find_heaps(struct doctor *doctor)
 
 static int verdict(const struct doctor *doctor)
 {
+	if (doctor->list_err)
+		return tool_exit_code(doctor->list_err);
 	if (!doctor->count)
 		return TOOL_MISSING;
 	if (!doctor->usable)

@@ -188,6 +188,8 @@ int verb_info(struct tool *tool, int argc, char **argv)
 	struct dmaheap_heaps *heaps;
 	int err, status = tool_options(tool, &usage, &argc, &argv);
 
+	if (status == TOOL_GO)
+		status = tool_check_heap_name(tool, argv[0]);
 	if (status != TOOL_GO)
 		return status;
 	err = dmaheap_list(tool->context, &heaps);

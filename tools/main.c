@@ -26,7 +26,7 @@ static const struct verb verbs[] = {
 	{ "demo", "a first look: a buffer, from one process to another", verb_demo },
 };
 
-static void print_help(FILE *to)
+void tool_help(FILE *to)
 {
 	fputs("Usage: dmaheap VERB [OPTION]... [OPERAND]...\n\n"
 	      "Allocates buffers from DMA-BUF heaps, and shows who holds which.\n\n",
@@ -55,16 +55,21 @@ static bool is_near(const char *verb, const char *name)
 
 static int unknown_verb(const char *name)
 {
-	const char *before = "; did you mean ";
+	struct list near;
+	char *text;
 
-	fprintf(stderr, "dmaheap: there is no verb '%s'", name);
+	list_open(&near);
 	for (size_t i = 0; i < ARRAY_SIZE(verbs) && *name; i++) {
-		if (!is_near(verbs[i].name, name))
-			continue;
-		fprintf(stderr, "%s%s", before, verbs[i].name);
-		before = " or ";
+		if (is_near(verbs[i].name, name))
+			list_add(&near, "%s", verbs[i].name);
 	}
-	fputs(*before == ' ' ? "?\n" : "; see dmaheap --help\n", stderr);
+	text = list_join(&near, " or ");
+	if (*text)
+		tool_note("there is no verb '%s'; did you mean %s?", name, text);
+	else
+		tool_note("there is no verb '%s'; see dmaheap --help", name);
+	free(text);
+	list_free(&near);
 	return TOOL_USAGE;
 }
 
@@ -92,12 +97,10 @@ static int run(struct tool *tool, int argc, char **argv)
 {
 	int status = tool_options_before_verb(tool, &argc, &argv);
 
-	if (status == TOOL_DONE)
-		print_help(stdout);
 	if (status != TOOL_GO)
 		return status;
 	if (!argc) {
-		print_help(stderr);
+		tool_help(stderr);
 		return TOOL_USAGE;
 	}
 	tool->verb = find_verb(argv[0]);

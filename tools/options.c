@@ -74,7 +74,7 @@ int parse_size(const char *text, uint64_t *bytes)
 
 static bool refuse(const struct option_spec *option, const char *argument, const char *reason)
 {
-	fprintf(stderr, "dmaheap: --%s: '%s' %s\n", option->name, argument, reason);
+	tool_note("--%s: '%s' %s", option->name, argument, reason);
 	return false;
 }
 
@@ -168,6 +168,20 @@ static bool is_selected(const struct tool *tool, unsigned int column)
 	return false;
 }
 
+static void say_columns(const struct tool *tool, const char *wrong)
+{
+	struct list names;
+	char *text;
+
+	list_open(&names);
+	for (unsigned int i = 0; tool->columns[i].name; i++)
+		list_add(&names, "%s", tool->columns[i].name);
+	text = list_join(&names, " ");
+	tool_note("%s: there is no column '%s'; there are: %s", tool->verb->name, wrong, text);
+	free(text);
+	list_free(&names);
+}
+
 static bool select_column(struct tool *tool, const char *name)
 {
 	for (unsigned int i = 0; tool->columns[i].name; i++) {
@@ -177,11 +191,7 @@ static bool select_column(struct tool *tool, const char *name)
 			tool->selected[tool->selected_count++] = i;
 		return true;
 	}
-	fprintf(stderr, "dmaheap: %s: there is no column '%s'; there are:", tool->verb->name,
-		name);
-	for (unsigned int i = 0; tool->columns[i].name; i++)
-		fprintf(stderr, " %s", tool->columns[i].name);
-	fputc('\n', stderr);
+	say_columns(tool, name);
 	return false;
 }
 
@@ -312,18 +322,9 @@ static int read_options(const struct tool *tool, const struct option_spec *optio
 
 static int open_context(struct tool *tool)
 {
-	int err = dmaheap_new(&tool->context);
+	int err = dmaheap_new_at(tool->roots, &tool->context);
 
-	if (err) {
-		tool_note("%s", dmaheap_message(NULL));
-		return tool_exit_code(err);
-	}
-	for (unsigned int root = 0; root <= DMAHEAP_ROOT_ETC; root++) {
-		err = dmaheap_set_root(tool->context, root, tool->roots[root]);
-		if (err)
-			return tool_fail(tool, err);
-	}
-	return TOOL_GO;
+	return err ? tool_fail(tool, err) : TOOL_GO;
 }
 
 static int check_operands(const struct tool *tool, const struct usage *usage, int argc,
@@ -374,9 +375,9 @@ int tool_options_before_verb(struct tool *tool, int *argc, char ***argv)
 
 	merge_options(tool, NULL, &help, &version, options);
 	status = read_options(tool, options, true, argc, argv);
-	if (status == TOOL_GO && version) {
+	if (status == TOOL_GO && help)
+		tool_help(stdout);
+	else if (status == TOOL_GO && version)
 		print_version();
-		exit(TOOL_DONE);
-	}
-	return status == TOOL_GO && help ? TOOL_DONE : status;
+	return status == TOOL_GO && (help || version) ? TOOL_DONE : status;
 }

@@ -160,8 +160,10 @@ int verb_pool(struct tool *tool, int argc, char **argv)
 
 	if (status != TOOL_GO)
 		return status;
-	if (argc && (strchr(argv[0], '/') || *argv[0] == '.' || !*argv[0]))
-		return tool_usage(tool, "'%s' is no name of a heap", argv[0]);
+	if (argc)
+		status = tool_check_heap_name(tool, argv[0]);
+	if (status != TOOL_GO)
+		return status;
 	switch (argc) {
 	case 0: return show_all(tool);
 	case 1: return show_one(tool, argv[0]);

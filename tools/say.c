@@ -30,6 +30,35 @@ static const struct consequence consequences[] = {
 	{ -EMFILE, TOOL_FAILED, "allow more open files: ulimit -n" },
 };
 
+/* What the user gave may come from anywhere, and standard error is a terminal, mostly. */
+static void say(const char *text)
+{
+	for (; *text; text++)
+		fputc((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text, stderr);
+}
+
+/* "dmaheap: ...", as one line */
+__attribute__((format(printf, 1, 0))) static void say_line(const char *format,
+							   va_list arguments)
+{
+	char *text;
+
+	tool_memory(vasprintf(&text, format, arguments) < 0 ? NULL : text);
+	say("dmaheap: ");
+	say(text);
+	fputc('\n', stderr);
+	free(text);
+}
+
+void tool_note(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	say_line(format, arguments);
+	va_end(arguments);
+}
+
 static const struct consequence *consequence_of(int err)
 {
 	static const struct consequence other = { 0, TOOL_FAILED, NULL };
@@ -56,15 +85,14 @@ int tool_fail(const struct tool *tool, int err)
 	/* Where the library knows what to do, it has said so. */
 	if (strchr(message, ';'))
 		remedy = NULL;
-	fprintf(stderr, "dmaheap: %s%s%s\n", message, remedy ? "; " : "",
-		remedy ? remedy : "");
+	tool_note("%s%s%s", message, remedy ? "; " : "", remedy ? remedy : "");
 	return consequence->status;
 }
 
 int tool_error(int err, const char *step, const char *object, const char *remedy)
 {
-	fprintf(stderr, "dmaheap: %s: %s: %s%s%s\n", step, object, strerror(-err),
-		remedy ? "; " : "", remedy ? remedy : "");
+	tool_note("%s: %s: %s%s%s", step, object, strerror(-err), remedy ? "; " : "",
+		  remedy ? remedy : "");
 	return tool_exit_code(err);
 }
 
@@ -72,24 +100,26 @@ int tool_usage(const struct tool *tool, const char *format, ...)
 {
 	const char *verb = tool->verb ? tool->verb->name : "";
 	va_list arguments;
+	char *text;
 
-	fprintf(stderr, "dmaheap: %s%s", verb, *verb ? ": " : "");
 	va_start(arguments, format);
-	vfprintf(stderr, format, arguments);
+	tool_memory(vasprintf(&text, format, arguments) < 0 ? NULL : text);
 	va_end(arguments);
-	fprintf(stderr, "; see dmaheap %s%s--help\n", verb, *verb ? " " : "");
+	tool_note("%s%s%s; see dmaheap %s%s--help", verb, *verb ? ": " : "", text, verb,
+		  *verb ? " " : "");
+	free(text);
 	return TOOL_USAGE;
 }
 
-void tool_note(const char *format, ...)
+bool tool_is_heap_name(const char *name)
 {
-	va_list arguments;
+	return *name && *name != '.' && !strchr(name, '/');
+}
 
-	fputs("dmaheap: ", stderr);
-	va_start(arguments, format);
-	vfprintf(stderr, format, arguments);
-	va_end(arguments);
-	fputc('\n', stderr);
+int tool_check_heap_name(const struct tool *tool, const char *name)
+{
+	return tool_is_heap_name(name) ? TOOL_GO :
+					 tool_usage(tool, "'%s' is no name of a heap", name);
 }
 
 int tool_flush(void)
@@ -110,20 +140,31 @@ void *tool_memory(void *memory)
 	return memory;
 }
 
+static const struct {
+	enum dmaheap_gap gap;
+	const char *text;
+} gaps[] = {
+	{ DMAHEAP_GAP_PROC, "who holds buffers is not known: no processes in /proc" },
+	{ DMAHEAP_GAP_NAMESPACE, "processes outside of this container are not seen" },
+	{ DMAHEAP_GAP_UNHELD,
+	  "not all buffers are known: no debugfs, or not as root; see doctor" },
+	{ DMAHEAP_GAP_LINES, "debugfs has lines that this version does not know" },
+};
+
 int tool_look_status(const struct dmaheap_look *look, bool only_processes)
 {
+	const unsigned int of_processes = DMAHEAP_GAP_UNREADABLE | DMAHEAP_GAP_PROC;
 	unsigned int unreadable = dmaheap_look_unreadable(look);
+	unsigned int found = dmaheap_look_gaps(look);
 
-	if (unreadable)
+	if (only_processes)
+		found &= of_processes;
+	if (found & DMAHEAP_GAP_UNREADABLE)
 		tool_note("look: %u process%s could not be read; run it as root", unreadable,
 			  unreadable == 1 ? "" : "es");
-	if (only_processes || dmaheap_look_is_complete(look))
-		return unreadable ? TOOL_PARTIAL : TOOL_DONE;
-	if (!(dmaheap_look_sources(look) & (DMAHEAP_SOURCE_DMAHEAP | DMAHEAP_SOURCE_BUFINFO)))
-		tool_note("look: debugfs could not be read: buffers that no process holds are "
-			  "not known; run it as root, with debugfs mounted");
-	else if (!unreadable)
-		tool_note(
-			"look: processes of other PID namespaces are not seen; run it outside");
-	return TOOL_PARTIAL;
+	for (size_t i = 0; i < ARRAY_SIZE(gaps); i++) {
+		if (found & gaps[i].gap)
+			tool_note("look: %s", gaps[i].text);
+	}
+	return found ? TOOL_PARTIAL : TOOL_DONE;
 }

@@ -6,7 +6,7 @@
 #include "sums.h"
 #include "tool.h"
 
-/* Processes come first, by pid, then heaps, by name. */
+/* Processes come first, by pid, whatever they are called by now; then heaps, by name. */
 static int compare(const void *a, const void *b)
 {
 	const struct sum *left = a, *right = b;
@@ -15,6 +15,8 @@ static int compare(const void *a, const void *b)
 		return !left->pid - !right->pid;
 	if (left->pid != right->pid)
 		return left->pid < right->pid ? -1 : 1;
+	if (left->pid)
+		return (left->started > right->started) - (left->started < right->started);
 	return strcmp(left->name, right->name);
 }
 
@@ -34,6 +36,7 @@ static void append_holder(struct sums *sums, const struct dmaheap_buffer_info *b
 {
 	const struct sum sum = {
 		.pid = holder->pid,
+		.started = holder->started,
 		.name = (char *)holder->command,
 		.buffers = 1,
 		.fds = holder->fds,

@@ -8,6 +8,7 @@
 /**
  * struct sum - what a process or a heap has
  * @pid:	of the process; 0: it is a heap
+ * @started:	when it was; another process may get its number later
  * @name:	command, or name of the heap
  * @buffers:	how many
  * @fds:	how many
@@ -18,6 +19,7 @@
  */
 struct sum {
 	pid_t pid;
+	uint64_t started;
 	char *name;
 	uint64_t buffers;
 	uint64_t fds;

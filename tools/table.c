@@ -203,8 +203,9 @@ static char *cell_text(const struct tool *tool, enum kind kind, const struct val
 		return tool_memory(strdup(tool->json ? "" : "-"));
 	if (kind == KIND_LIST)
 		return tool->json ? list_as_json(value->text) : list_as_text(value->text);
+	/* Nothing between two blanks would shift the columns behind it. */
 	if (kind == KIND_TEXT || kind == KIND_WORD)
-		return tool_memory(strdup(value->text));
+		return tool_memory(strdup(tool->raw && !*value->text ? "-" : value->text));
 	print_number(tool, kind, value->number, number);
 	return tool_memory(strdup(number));
 }
@@ -314,6 +315,23 @@ struct value list_value(struct list *list)
 {
 	fflush(list->stream);
 	return value_text(tool_memory(list->text));
+}
+
+char *list_join(struct list *list, const char *between)
+{
+	const char *words = list_value(list).text;
+	char *text;
+	size_t size;
+	FILE *to = tool_memory(open_memstream(&text, &size));
+
+	for (; *words; words++) {
+		if (*words == '\n')
+			fputs(between, to);
+		else
+			fputc(*words, to);
+	}
+	fclose(to);
+	return tool_memory(text);
 }
 
 void list_free(struct list *list)

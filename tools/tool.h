@@ -3,6 +3,8 @@
 #ifndef TOOL_H
 #define TOOL_H
 
+#include <stdio.h>
+
 #include <dmaheap.h>
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
@@ -150,7 +152,7 @@ struct tool {
  * argv are the operands; else the verb is to return this.
  */
 int tool_options(struct tool *tool, const struct usage *usage, int *argc, char ***argv);
-/* The same for what is before the verb; opens nothing. */
+/* The same for what is before the verb, --help and --version among it; opens nothing. */
 int tool_options_before_verb(struct tool *tool, int *argc, char ***argv);
 bool take_flag(const struct option_spec *option, const char *argument);	 /* bool */
 bool take_text(const struct option_spec *option, const char *argument);	 /* const char * */
@@ -171,7 +173,11 @@ int tool_error(int err, const char *step, const char *object, const char *remedy
 /* "dmaheap: VERB: what is wrong; see dmaheap VERB --help" */
 __attribute__((format(printf, 2, 3))) int tool_usage(const struct tool *tool,
 						     const char *format, ...);
-/* A note, after which work goes on. */
+/* Whether a heap can be called so. */
+bool tool_is_heap_name(const char *name);
+/* TOOL_GO, or TOOL_USAGE after having said so. */
+int tool_check_heap_name(const struct tool *tool, const char *name);
+/* A line, in which control characters become question marks.  A note, after which work goes on. */
 __attribute__((format(printf, 1, 2))) void tool_note(const char *format, ...);
 /* Writes what was printed.  0, or the negative errno of the first time that it failed */
 int tool_flush(void);
@@ -259,13 +265,15 @@ void table_finish(struct table *table);
 struct list {
 	char *text;
 	size_t size;
-	void *stream;
+	FILE *stream;
 };
 void list_open(struct list *list);
 __attribute__((format(printf, 2, 3))) void list_add(struct list *list, const char *format,
 						    ...);
 /* A value of it, which lives until list_free(); no more can be added. */
 struct value list_value(struct list *list);
+/* Its words as one text, to be freed; no more can be added. */
+char *list_join(struct list *list, const char *between);
 void list_free(struct list *list);
 /* Words that commas separate, as a list's text; returns @text */
 char *list_of_commas(char *text);
@@ -281,6 +289,9 @@ enum tool_event {
 int64_t monotonic_ms(void);
 /* Waits for @milliseconds (-1: for ever), for a signal, or for @input (-1: none) to be readable. */
 enum tool_event tool_wait(int signals, int input, int milliseconds);
+
+/* main.c: how the tool is called */
+void tool_help(FILE *to);
 
 int verb_list(struct tool *tool, int argc, char **argv);
 int verb_info(struct tool *tool, int argc, char **argv);

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -459,6 +460,101 @@ static void forged(void)
 	dmaheap_free(context);
 }
 
+static int forged_mapping(void)
+{
+	int fd = must(open("/dmabuf:forged", O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+
+	must(ftruncate(fd, PAGE));
+	check(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0) != MAP_FAILED);
+	must(close(fd));
+	return unlink("/dmabuf:forged");
+}
+
+static ino_t real_mapping(void)
+{
+	int heap = open_heap();
+	struct stat st;
+
+	make_buffer(heap, 0);
+	must(fstat(scene.fds[0], &st));
+	check(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, scene.fds[0], 0) != MAP_FAILED);
+	must(close(scene.fds[0]));
+	must(close(heap));
+	return st.st_ino;
+}
+
+/* Nor if there is no fd to learn from which file system buffers are of. */
+static void forged_alone(void)
+{
+	struct dmaheap *context = new_context();
+	struct dmaheap_look *look;
+	ino_t inode;
+
+	check_equal(dmaheap_set_root(context, DMAHEAP_ROOT_DEBUG, "/nowhere"), 0);
+	must(forged_mapping());
+	look = timed_look(context, 0);
+	check_equal(dmaheap_look_count(look), 0);
+	dmaheap_look_free(look);
+	inode = real_mapping();
+	look = timed_look(context, 0);
+	check_equal(dmaheap_look_count(look), 1);
+	check(dmaheap_look_find(look, inode));
+	dmaheap_look_free(look);
+	dmaheap_free(context);
+}
+
+static bool first_thread_lives(void)
+{
+	char text[64] = "";
+	int fd = must(open("/proc/self/stat", O_RDONLY | O_CLOEXEC));
+
+	must(read(fd, text, sizeof(text) - 1));
+	must(close(fd));
+	return !strstr(text, ") Z");
+}
+
+static void *hold_on(void *sockets)
+{
+	char byte;
+
+	while (first_thread_lives())
+		usleep(1000);
+	must(write(((int *)sockets)[1], "", 1));
+	must(read(((int *)sockets)[1], &byte, 1));
+	_exit(0);
+}
+
+/* What all threads share lives as long as one of them. */
+static void by_other_threads(void)
+{
+	struct dmaheap *context = new_context();
+	struct dmaheap_look *look;
+	int heap = open_heap(), sockets[2];
+	pthread_t thread;
+	pid_t child;
+	char byte;
+
+	make_buffer(heap, 0);
+	must(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets));
+	child = must(fork());
+	if (!child) {
+		must(prctl(PR_SET_PDEATHSIG, SIGKILL));
+		check(!pthread_create(&thread, NULL, hold_on, sockets));
+		pthread_exit(NULL);
+	}
+	must(close(scene.fds[0]));
+	must(read(sockets[0], &byte, 1));
+	check_equal(dmaheap_look(context, child, &look), 0);
+	check_equal(dmaheap_look_count(look), 1);
+	check_equal(dmaheap_look_get(look, 0)->holders[0].pid, child);
+	check_equal(dmaheap_look_get(look, 0)->holders[0].fds, 1);
+	dmaheap_look_free(look);
+	must(write(sockets[0], "", 1));
+	must(waitpid(child, NULL, 0));
+	close(heap);
+	dmaheap_free(context);
+}
+
 static const struct test tests[] = {
 	TEST(by_debugfs, "root with debugfs finds every buffer and every holder"),
 	TEST(by_proc, "without debugfs all that a process holds is found"),
@@ -466,6 +562,8 @@ static const struct test tests[] = {
 	TEST(by_process, "a process's buffers are found with all their holders"),
 	TEST(while_processes_die, "processes that die meanwhile are no mistake"),
 	TEST(forged, "a file with the name of a buffer is none"),
+	TEST(forged_alone, "nor where no buffer has a fd"),
+	TEST(by_other_threads, "a process is its threads, also without the first"),
 };
 
 TAP_MAIN(tests)

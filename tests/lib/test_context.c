@@ -89,6 +89,26 @@ static void the_environment_can_keep_a_context_from_being_made(void **state)
 	assert_non_null(strstr(dmaheap_message(NULL), "DMAHEAP_HEAPS"));
 }
 
+static void a_context_of_other_folders(void **state)
+{
+	struct fixture *fixture = *state;
+	const char *roots[DMAHEAP_ROOT_ETC + 1] = {};
+	struct dmaheap *context = NULL;
+	char etc[64];
+
+	snprintf(etc, sizeof(etc), "%s/etc", fixture->root);
+	roots[DMAHEAP_ROOT_ETC] = etc;
+	fixture_write(fixture, "etc/dmaheap.conf", "video: contiguous\n");
+	assert_int_equal(dmaheap_new_at(roots, &context), 0);
+	assert_int_equal(dmaheap_properties_of(context, "video"), DMAHEAP_CONTIGUOUS);
+	dmaheap_free(context);
+	context = NULL;
+	fixture_write(fixture, "etc/dmaheap.conf", "video: blue\n");
+	assert_int_equal(dmaheap_new_at(roots, &context), -EINVAL);
+	assert_null(context);
+	assert_non_null(strstr(dmaheap_message(NULL), "dmaheap.conf:1"));
+}
+
 static int make(void *data)
 {
 	struct dmaheap *context = NULL;
@@ -137,6 +157,7 @@ int main(void)
 		TEST(unknown_roots_are_refused),
 		TEST(a_root_whose_configuration_is_bad_is_not_taken),
 		TEST(the_environment_can_keep_a_context_from_being_made),
+		TEST(a_context_of_other_folders),
 		TEST(no_memory_for_a_context),
 		TEST(no_memory_for_a_root),
 	};

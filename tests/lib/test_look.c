@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "fixture.h"
 
@@ -438,6 +439,103 @@ static void incomplete(void **state)
 	fixture_link(fixture, "proc/1/ns/pid", "pid:[4026532500]");
 	look_again();
 	assert_false(dmaheap_look_is_complete(look)); /* others have processes, too */
+	assert_int_equal(dmaheap_look_gaps(look), DMAHEAP_GAP_NAMESPACE);
+}
+
+/* What we list is ours alone. */
+static void others_buffers_are_unknown(void **state)
+{
+	(void)state;
+	add_process(1, "init");
+	write_file("sys/kernel/debug/dmaheap/buffers", TABLE_HEADER);
+	look_again();
+	assert_int_equal(dmaheap_look_gaps(look), DMAHEAP_GAP_UNHELD);
+	assert_false(dmaheap_look_is_complete(look));
+}
+
+static void no_processes(void **state)
+{
+	(void)state;
+	write_file("sys/kernel/debug/dma_buf/bufinfo", BUFINFO_HEADER);
+	look_again();
+	assert_int_equal(dmaheap_look_gaps(look), DMAHEAP_GAP_PROC);
+}
+
+static void lines_of_another_version(void **state)
+{
+	(void)state;
+	add_process(1, "init");
+	write_file("sys/kernel/debug/dma_buf/bufinfo", BUFINFO_HEADER);
+	write_file("sys/kernel/debug/dmaheap/buffers", TABLE_HEADER "new 4096 system\n");
+	look_again();
+	assert_int_equal(dmaheap_look_gaps(look), DMAHEAP_GAP_LINES);
+	write_file("sys/kernel/debug/dmaheap/buffers", TABLE_HEADER);
+	/* Of two buffers only one is as we know them. */
+	write_file(
+		"sys/kernel/debug/dma_buf/bufinfo", BUFINFO_HEADER
+		"00008192\t00080002\t000a8007\t00000003\tudmabuf\t00000030\tTotal 9 objects, \n" NO_DEVICES
+		"size: 8192\n" NO_DEVICES "\nTotal 2 objects, 16384 bytes\n");
+	look_again();
+	assert_int_equal(dmaheap_look_gaps(look), DMAHEAP_GAP_LINES);
+	write_file(
+		"sys/kernel/debug/dma_buf/bufinfo", BUFINFO_HEADER
+		"00008192\t00080002\t000a8007\t00000003\tudmabuf\t00000030\ta\nTotal 9 objects, \n" NO_DEVICES
+		"\nTotal 1 objects, 8192 bytes\n");
+	look_again();
+	assert_int_equal(dmaheap_look_gaps(look), 0);
+}
+
+static void out_of_fds(void **state)
+{
+	struct rlimit none = { 0, 0 }, before;
+	int err;
+
+	(void)state;
+	add_process(9, "x");
+	write_file("sys/kernel/debug/dma_buf/bufinfo", BUFINFO_HEADER);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none.rlim_max = before.rlim_max;
+	/* One, which the list of processes takes, and as many more as each next step does. */
+	for (none.rlim_cur = count_fds(); none.rlim_cur < count_fds() + 4; none.rlim_cur++) {
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+		err = dmaheap_look(fixture->context, 0, &look);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+		if (!err)
+			break;
+		assert_int_equal(err, -EMFILE);
+		assert_non_null(strstr(dmaheap_message(fixture->context), "many open files"));
+	}
+	assert_int_equal(err, 0);
+	assert_int_equal(dmaheap_look_unreadable(look), 0);
+}
+
+static void set_stat(int pid, const char *folder, char state, int threads, int started)
+{
+	char relative[64], text[256];
+
+	snprintf(relative, sizeof(relative), "proc/%d/%sstat", pid, folder);
+	snprintf(text, sizeof(text),
+		 "%d (a) S 1) %c 1 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 %d 0 %d 9 9\n", pid,
+		 state, threads, started);
+	write_file(relative, text);
+}
+
+/* The first thread is dead, and so is the second; the third has all that there is. */
+static void the_first_thread_is_gone(void **state)
+{
+	(void)state;
+	add_process(9, "x");
+	set_stat(9, "", 'Z', 3, 4711);
+	set_stat(9, "task/9/", 'Z', 3, 4711);
+	set_stat(9, "task/10/", 'X', 3, 4712);
+	set_stat(9, "task/11/", 'S', 3, 4713);
+	write_file("proc/9/task/11/comm", "worker\n");
+	write_file("proc/9/task/11/maps", "1000-2000 rw-s 0 00:0d 31 /dmabuf:\n");
+	fixture_link(fixture, "proc/9/task/11/fd/3", "/dmabuf:");
+	write_file("proc/9/task/11/fdinfo/3", "ino:\t31\nsize:\t4096\nexp_name:\tudmabuf\n");
+	look_again();
+	check_holder(buffer(31), 0, 9, "worker", 1, 4096);
+	assert_int_equal(buffer(31)->holders[0].started, 4711);
 }
 
 /* Something else than a folder of fds is as good as one that may not be read. */
@@ -562,6 +660,11 @@ int main(void)
 		TEST(merged),
 		TEST(one_process),
 		TEST(incomplete),
+		TEST(others_buffers_are_unknown),
+		TEST(no_processes),
+		TEST(lines_of_another_version),
+		TEST(out_of_fds),
+		TEST(the_first_thread_is_gone),
 		TEST(unreadable),
 		TEST(partly_unreadable),
 		TEST(nothing_readable),

@@ -173,11 +173,25 @@ static void a_file_that_cannot_be_read(void **state)
 	fixture_folder(fixture, "etc/dmaheap.conf");
 	snprintf(path, sizeof(path), "%s/etc", fixture->root);
 	assert_int_equal(dmaheap_set_root(fixture->context, DMAHEAP_ROOT_ETC, path), -EINVAL);
-	assert_message(fixture, "etc/dmaheap.conf: it cannot be read");
+	assert_message(fixture, "etc/dmaheap.conf: it is no file");
 	fixture_remove(fixture, "etc/dmaheap.conf");
 	fixture_link(fixture, "etc/dmaheap.conf", "dmaheap.conf");
-	assert_int_equal(dmaheap_set_root(fixture->context, DMAHEAP_ROOT_ETC, path), -EINVAL);
+	assert_int_equal(dmaheap_set_root(fixture->context, DMAHEAP_ROOT_ETC, path), -ELOOP);
 	assert_message(fixture, "open: ");
+}
+
+/* Nobody ever writes to it, and nobody waits for that. */
+static void a_fifo_is_no_file(void **state)
+{
+	struct fixture *fixture = *state;
+	char path[64];
+
+	fixture_folder(fixture, "etc");
+	snprintf(path, sizeof(path), "%s/etc/dmaheap.conf", fixture->root);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	*strrchr(path, '/') = '\0';
+	assert_int_equal(dmaheap_set_root(fixture->context, DMAHEAP_ROOT_ETC, path), -EINVAL);
+	assert_message(fixture, "it is no file");
 }
 
 static void properties_are_printed(void **state)
@@ -229,6 +243,7 @@ int main(void)
 		TEST(malformed_lines),
 		TEST(a_zero_byte_hides_nothing),
 		TEST(a_file_that_cannot_be_read),
+		TEST(a_fifo_is_no_file),
 		TEST(properties_are_printed),
 		TEST(properties_are_parsed),
 	};
