@@ -3,7 +3,7 @@
  * dmaheap.h: allocate buffers from DMA-BUF heaps, use them, share them, and see who holds them.
  *
  * Functions return 0, or a negative errno; dmaheap_message() then says in words which step failed
- * and on what.  None prints.  What a function gives through a pointer is untouched if it fails.
+ * and on what, if the function had a context.  None prints.  What a function gives through a pointer is untouched if it fails.
  * Functions whose result is no status (dmaheap_buffer_size(), ...) cannot fail.
  *
  * A context, and all that was made from it, is to be used by one thread at a time; different
@@ -105,7 +105,8 @@ void dmaheap_heaps_free(struct dmaheap_heaps *heaps);
 
 /*
  * -EINVAL: no name of a heap ("", with a "/", "." or ".."); -ENOSYS: no /dev/dma_heap; -ENOENT: no
- * such heap; -EACCES: it may not be opened; -ENOTTY: it is no character device; -ENOMEM, -EMFILE
+ * such heap; -EACCES: it may not be opened; -ENOTTY: it is no character device; -ENAMETOOLONG;
+ * -ENOMEM, -EMFILE
  */
 int dmaheap_open(struct dmaheap *context, const char *name, struct dmaheap_heap **heap);
 
@@ -245,7 +246,7 @@ int dmaheap_buffer_receive(struct dmaheap *context, int socket,
 /* What a look lacks. */
 enum dmaheap_gap {
 	DMAHEAP_GAP_UNREADABLE = 1 << 0, /* processes that this one may not read */
-	DMAHEAP_GAP_PROC = 1 << 1,	 /* /proc could not be read, or not to its end */
+	DMAHEAP_GAP_PROC = 1 << 1,	 /* /proc could not be read, or does not list all */
 	DMAHEAP_GAP_NAMESPACE = 1 << 2,	 /* processes of other PID namespaces */
 	DMAHEAP_GAP_UNHELD =
 		1 << 3,		    /* there was no dma_buf/bufinfo, which lists all buffers */

@@ -198,10 +198,10 @@ static bool is_name(const char *name)
 static int missing(struct dmaheap *context, const char *name)
 {
 	char *path = context_path(context, DMAHEAP_ROOT_DEV, "dma_heap");
-	bool none = path && access(path, F_OK) && errno == ENOENT;
+	struct stat st;
 	int err;
 
-	if (none)
+	if (path && (stat(path, &st) ? errno == ENOENT : !S_ISDIR(st.st_mode)))
 		err = context_fail_because(context, -ENOSYS, NO_HEAPS, "open", "%s", path);
 	else
 		err = context_fail_because(
@@ -298,7 +298,8 @@ int dmaheap_open(struct dmaheap *context, const char *name, struct dmaheap_heap 
 					    "is no name of a heap; it is as in /dev/dma_heap",
 					    "open", "\"%s\"", name);
 	err = info_read(context, name, &info);
-	if (err == -ENOENT || err == -ENOTDIR)
+	/* A link that leads nowhere is none. */
+	if (err == -ENOENT || err == -ENOTDIR || err == -ELOOP)
 		return missing(context, name);
 	if (err == -EISDIR)
 		return not_a_heap(context, name);

@@ -264,7 +264,8 @@ void look_unescape(char *word)
  * @each:	called for each
  * @state:	its first argument
  * @used:	bytes of a line that has not ended yet
- * @skips:	whether the line is too long for anything that we know
+ * @skips:	whether the line is too long
+ * @skipped:	whether any was
  * @bytes:	what was read
  */
 struct reader {
@@ -272,6 +273,7 @@ struct reader {
 	void *state;
 	size_t used;
 	bool skips;
+	bool skipped;
 	char bytes[LINE_SIZE + 1];
 };
 
@@ -294,7 +296,7 @@ static void split_lines(struct reader *reader)
 	}
 	reader->used = end - line;
 	if (reader->used == LINE_SIZE) {
-		reader->skips = true;
+		reader->skips = reader->skipped = true;
 		reader->used = 0;
 	}
 	memmove(reader->bytes, line, reader->used);
@@ -303,7 +305,8 @@ static void split_lines(struct reader *reader)
 int look_lines(int dir, const char *path, look_line_fn *each, void *state)
 {
 	struct reader reader;
-	int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
+	/* Nobody ever writes to what is no file. */
+	int fd = openat(dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	ssize_t got;
 	int err;
 
@@ -313,7 +316,7 @@ int look_lines(int dir, const char *path, look_line_fn *each, void *state)
 	reader.each = each;
 	reader.state = state;
 	reader.used = 0;
-	reader.skips = false;
+	reader.skips = reader.skipped = false;
 	do {
 		got = read(fd, reader.bytes + reader.used, LINE_SIZE - reader.used);
 		if (got > 0) {
@@ -325,7 +328,7 @@ int look_lines(int dir, const char *path, look_line_fn *each, void *state)
 	close(fd);
 	if (!err && reader.used)
 		end_line(&reader, reader.bytes, reader.bytes + reader.used);
-	return err;
+	return err ? err : reader.skipped;
 }
 
 /* ---- the end of collecting ---- */

@@ -110,7 +110,10 @@ bool look_number(char **text, int base, char after, uint64_t *number);
 /* Undoes octal escapes, in place. */
 void look_unescape(char *word);
 typedef void look_line_fn(void *state, char *line);
-/* Calls for each line of a file, without its end.  Returns 0 or a negative errno. */
+/*
+ * Calls for each line of a file, without its end.  Returns 0, 1 if there were others that are too
+ * long for anything that we know, or a negative errno.
+ */
 int look_lines(int dir, const char *path, look_line_fn *each, void *state);
 
 /* look_debug.c, look_proc.c: the sources; they set &dmaheap_look.sources */

@@ -72,7 +72,7 @@ static void read_row(void *state, char *line)
 	char *columns[NR_COLUMNS];
 	uint64_t inode, size, pid, vmap;
 	struct look_buffer *buffer;
-	bool is_first = at->is_first;
+	bool is_heading = at->is_first && !strncmp(line, "INODE ", 6);
 
 	at->is_first = false;
 	if (split(line, columns) < NR_COLUMNS ||
@@ -80,7 +80,7 @@ static void read_row(void *state, char *line)
 	    !look_number(&columns[SIZE], 10, '\0', &size) ||
 	    !look_number(&columns[PID], 10, '\0', &pid) || pid > INT_MAX || !inode ||
 	    !look_number(&columns[VMAP], 10, '\0', &vmap) || vmap > UINT_MAX) {
-		if (!is_first)
+		if (!is_heading)
 			look->gaps |= DMAHEAP_GAP_LINES;
 		return;
 	}
@@ -109,14 +109,14 @@ static void read_row(void *state, char *line)
  * @buffer:	that the lines are about; NULL: none that is known
  * @is_devices:	whether they are its devices
  * @count:	buffers up to here
- * @total:	as the kernel counts them at the end
+ * @total:	as the kernel counts them at the end; -1: it has not done so yet
  */
 struct bufinfo {
 	struct dmaheap_look *look;
 	struct look_buffer *buffer;
 	bool is_devices;
-	unsigned long count;
-	unsigned long total;
+	long count;
+	long total;
 };
 
 /*
@@ -171,12 +171,21 @@ static bool read_object(struct bufinfo *at, char *line)
 	return true;
 }
 
+/* A name may look like this, too, but the real one comes last. */
+static void read_total(struct bufinfo *at, const char *line)
+{
+	int end = 0;
+	long total;
+
+	if (sscanf(line, "Total %ld objects,%n", &total, &end) == 1 && end)
+		at->total = total;
+}
+
 static void read_bufinfo_line(void *state, char *line)
 {
 	struct bufinfo *at = state;
 
-	/* A name may look like this, too, but the real one comes last. */
-	sscanf(line, "Total %lu objects,", &at->total);
+	read_total(at, line);
 	/* Ours says more of them: their drivers, too. */
 	if (*line != '\t' && read_object(at, line))
 		return;
@@ -202,20 +211,23 @@ static void read_file(struct dmaheap_look *look, const char *file, look_line_fn 
 	char *path = context_path(look->context, DMAHEAP_ROOT_DEBUG, "%s", file);
 	int err = path ? look_lines(AT_FDCWD, path, each, state) : -ENOMEM;
 
-	if (!err)
+	if (err >= 0)
 		look->sources |= source;
 	else
 		look_ran_out(look, err);
+	if (err > 0)
+		look->gaps |= DMAHEAP_GAP_LINES;
 	free(path);
 }
 
 void look_read_debugfs(struct dmaheap_look *look)
 {
 	struct buffers ours = { .look = look, .is_first = true };
-	struct bufinfo all = { .look = look };
+	struct bufinfo all = { .look = look, .total = -1 };
 
 	read_file(look, "dmaheap/buffers", read_row, &ours, DMAHEAP_SOURCE_DMAHEAP);
 	read_file(look, "dma_buf/bufinfo", read_bufinfo_line, &all, DMAHEAP_SOURCE_BUFINFO);
-	if (all.total > all.count)
+	if ((look->sources & DMAHEAP_SOURCE_DMAHEAP && ours.is_first) ||
+	    (look->sources & DMAHEAP_SOURCE_BUFINFO && all.total != all.count))
 		look->gaps |= DMAHEAP_GAP_LINES;
 }

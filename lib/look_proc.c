@@ -35,7 +35,7 @@
 /* A small file, or its beginning; without the newline at its end.  Returns 0 or a negative errno. */
 static int read_text(int dir, const char *file, char *text, size_t size)
 {
-	int fd = openat(dir, file, O_RDONLY | O_CLOEXEC), err = 0;
+	int fd = openat(dir, file, O_RDONLY | O_CLOEXEC | O_NONBLOCK), err = 0;
 	ssize_t got;
 
 	*text = '\0';
@@ -202,8 +202,9 @@ static bool read_fdinfo(struct fdinfo *info, struct look_process *process, int d
 
 	snprintf(path, sizeof(path), "fdinfo/%s", number);
 	err = look_lines(dir, path, read_fdinfo_line, info);
-	note_error(info->look, process, err);
-	return !err && info->exporter;
+	if (err < 0)
+		note_error(info->look, process, err);
+	return err >= 0 && info->exporter;
 }
 
 /* Without asking file systems that may never answer. */
@@ -441,7 +442,10 @@ static int read_maps(struct dmaheap_look *look, struct look_process *process, in
 {
 	struct maps maps = { .look = look, .process = process, .dir = dir };
 
-	return look_lines(dir, "maps", read_maps_line, &maps);
+	int err = look_lines(dir, "maps", read_maps_line, &maps);
+
+	/* Lines of files whose paths are longer than any can be. */
+	return err < 0 ? err : 0;
 }
 
 /* ---- all of them ---- */
@@ -545,6 +549,18 @@ static void count_unreadable(struct dmaheap_look *look)
 		look->unreadable += look->processes[i].unreadable;
 }
 
+/* Mounted with hidepid=, /proc lists only what one may look into; the first process is root's. */
+static bool hides_processes(const struct dmaheap_look *look, int proc)
+{
+	size_t i;
+
+	for (i = 0; i < look->processes_count; i++)
+		if (look->processes[i].pid == 1)
+			return false;
+	/* A folder that stands in for /proc need not have all of it. */
+	return !faccessat(proc, "self", F_OK, AT_SYMLINK_NOFOLLOW);
+}
+
 /* /proc lists the processes of one PID namespace, which the first one of them is in. */
 static bool is_of_inner_namespace(int proc)
 {
@@ -567,7 +583,7 @@ void look_read_processes(struct dmaheap_look *look)
 	free(path);
 	if (!proc)
 		return;
-	if (!list_processes(look, proc))
+	if (!list_processes(look, proc) || hides_processes(look, dirfd(proc)))
 		look->gaps |= DMAHEAP_GAP_PROC;
 	if (is_of_inner_namespace(dirfd(proc)))
 		look->gaps |= DMAHEAP_GAP_NAMESPACE;

@@ -26,6 +26,11 @@ struct dma_buf_import_sync_file {
 #define DMA_BUF_IOCTL_IMPORT_SYNC_FILE _IOW(DMA_BUF_BASE, 3, struct dma_buf_import_sync_file)
 #endif
 
+/* Since Linux 6.5; headers may be older. */
+#ifndef SCM_PIDFD
+#define SCM_PIDFD 4
+#endif
+
 #define MAGIC 0x62616d64 /* "dmab" on the wire of machines that store the lowest byte first */
 #define MESSAGE_VERSION 1
 /* Room beside a message: for what the socket's owner has asked for, and for fds too many. */
@@ -190,14 +195,25 @@ int dmaheap_buffer_send(struct dmaheap_buffer *buffer, int socket)
 	return err ? socket_failed(buffer->context, err, "send", socket) : 0;
 }
 
-/* All fds that came along. */
+/*
+ * All fds that came along: those that were sent, and one of the sender if the socket's owner has
+ * asked for that (SO_PASSPIDFD), which is none of ours.
+ */
 static size_t fds_of(struct msghdr *header, int fds[FDS_MAX])
 {
 	struct cmsghdr *rights;
 	size_t size, count = 0;
+	int pidfd;
 
 	for (rights = CMSG_FIRSTHDR(header); rights; rights = CMSG_NXTHDR(header, rights)) {
-		if (rights->cmsg_level != SOL_SOCKET || rights->cmsg_type != SCM_RIGHTS)
+		if (rights->cmsg_level != SOL_SOCKET)
+			continue;
+		if (rights->cmsg_type == SCM_PIDFD) {
+			memcpy(&pidfd, CMSG_DATA(rights), sizeof(pidfd));
+			if (pidfd >= 0)
+				close(pidfd);
+		}
+		if (rights->cmsg_type != SCM_RIGHTS)
 			continue;
 		size = rights->cmsg_len - CMSG_LEN(0);
 		memcpy(&fds[count], CMSG_DATA(rights), size);
@@ -228,6 +244,15 @@ static ssize_t receive_message(int socket, struct msghdr *header)
 	return got < 0 ? -errno : got;
 }
 
+/* Whether a message of no bytes is the end: of a stream it is. */
+static bool is_stream(int socket)
+{
+	socklen_t size = sizeof(int);
+	int type;
+
+	return !getsockopt(socket, SOL_SOCKET, SO_TYPE, &type, &size) && type == SOCK_STREAM;
+}
+
 /* The fd, or a negative errno. */
 static int receive_fd(int socket)
 {
@@ -244,9 +269,11 @@ static int receive_fd(int socket)
 	int fds[FDS_MAX];
 	size_t count;
 
-	if (got <= 0)
-		return got ? (int)got : -ECONNRESET;
+	if (got < 0)
+		return (int)got;
 	count = fds_of(&header, fds);
+	if (!got && !count && is_stream(socket))
+		return -ECONNRESET;
 	if (got == sizeof(message) && count == 1 &&
 	    !(header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) &&
 	    message_is_valid(&message, fds[0]))

@@ -116,9 +116,15 @@ static void show(const struct tool *tool, const struct wish *wish,
 static int hold(const struct tool *tool, const struct wish *wish,
 		struct dmaheap_buffer *const *buffers)
 {
-	int signals = signals_open();
+	int signals = signals_open(), err;
 
 	show(tool, wish, buffers);
+	err = tool_flush();
+	/* Who cannot be told the inode has no use for the buffer; who has read enough may have. */
+	if (err && err != -EPIPE) {
+		close(signals);
+		return TOOL_FAILED;
+	}
 	while (tool_wait(signals, -1, -1) != EVENT_SIGNAL)
 		continue;
 	close(signals);
@@ -158,12 +164,22 @@ static int run_command(char **command, struct dmaheap_buffer *const *buffers,
 	return err == ENOENT ? EXIT_NO_COMMAND : EXIT_CANNOT_RUN;
 }
 
+static bool is_contradictory(unsigned int properties)
+{
+	const unsigned int caching = DMAHEAP_CACHED | DMAHEAP_UNCACHED;
+	const unsigned int pieces = DMAHEAP_SCATTERED | DMAHEAP_CONTIGUOUS;
+
+	return (properties & caching) == caching || (properties & pieces) == pieces;
+}
+
 static int check(const struct tool *tool, const struct wish *wish)
 {
 	if (!wish->size)
 		return tool_usage(tool, "it needs a size: -s SIZE");
 	if (wish->heap && (wish->need.required || wish->need.preferred))
 		return tool_usage(tool, "--heap and --need exclude each other");
+	if (is_contradictory(wish->need.required))
+		return tool_usage(tool, "no memory is like that: --need contradicts itself");
 	if (wish->name && strlen(wish->name) > DMAHEAP_NAME_MAX)
 		return tool_usage(tool, "the name is too long: at most %d bytes",
 				  DMAHEAP_NAME_MAX);

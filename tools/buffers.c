@@ -217,6 +217,9 @@ static int who(const struct tool *tool, uint64_t inode, const char *text)
 		status = tool_error(-ENOENT, "who", text, "dmaheap buffers has all inodes");
 	else
 		tool_error(-ENOENT, "who", text, NULL);
+	/* So that it can be parsed. */
+	if (!buffer && tool->json)
+		table_finish(table_new(tool, TABLE_PLAIN));
 	dmaheap_look_free(look);
 	return status;
 }

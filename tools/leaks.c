@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* dmaheap leaks: what has grown between two looks. */
+#include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -127,10 +128,17 @@ static int look_again(const struct tool *tool, struct watch *watch, unsigned int
 static enum tool_event wait_for_next(const struct watch *watch)
 {
 	int input = isatty(STDIN_FILENO) && !watch->interval ? STDIN_FILENO : -1;
+	enum tool_event event;
+	char line[256];
 
 	if (input >= 0)
 		tool_note("leaks: use the program in question, then press Enter");
-	return tool_wait(watch->signals, input, watch->interval ? watch->interval * 1000 : -1);
+	event = tool_wait(watch->signals, input,
+			  watch->interval ? watch->interval * 1000 : -1);
+	/* It was for this look, and neither for the next one nor for whoever reads after us. */
+	if (event == EVENT_INPUT && read(input, line, sizeof(line)) < 0)
+		tool_error(-errno, "read", "the terminal", NULL);
+	return event;
 }
 
 static int watch_on(const struct tool *tool, struct watch *watch)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* dmaheap: buffers of DMA-BUF heaps, from the command line. */
 #include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
@@ -86,6 +87,20 @@ static int close_output(int status)
 	return status ? status : TOOL_FAILED;
 }
 
+/*
+ * Else a file of ours would be taken for one of these.  The wrong way round, so that using what is not
+ * there fails.
+ */
+static void hold_standard_files(void)
+{
+	static const int modes[] = { O_WRONLY, O_RDONLY, O_RDONLY };
+
+	for (int fd = 0; fd < 3; fd++) {
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", modes[fd]) != fd)
+			exit(TOOL_FAILED);
+	}
+}
+
 static bool want_colors(void)
 {
 	const char *no = getenv("NO_COLOR"), *terminal = getenv("TERM");
@@ -122,6 +137,7 @@ int main(int argc, char **argv)
 	};
 	int status;
 
+	hold_standard_files();
 	setlocale(LC_CTYPE, "");
 	/* So that what was set up is undone when the reader goes. */
 	signal(SIGPIPE, SIG_IGN);

@@ -126,6 +126,12 @@ static void print_option(const struct option_spec *option)
 	printf("  %-26s %s\n", text, option->help);
 }
 
+static bool is_of_tables(const struct tool *tool, const struct option_spec *option)
+{
+	return option->to == &tool->wanted || option->to == &tool->json ||
+	       option->to == &tool->raw || option->to == &tool->noheadings;
+}
+
 static void print_columns(const struct column *columns)
 {
 	fputs("\nColumns:\n", stdout);
@@ -142,7 +148,8 @@ static void print_help(const struct tool *tool, const struct usage *usage,
 	       usage->operands ? " " : "", usage->operands ? usage->operands : "",
 	       toupper((unsigned char)*tool->verb->summary), tool->verb->summary + 1);
 	for (; options->name; options++)
-		print_option(options);
+		if (!usage->screen || !is_of_tables(tool, options))
+			print_option(options);
 	if (usage->columns)
 		print_columns(usage->columns);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What goes to standard error, and the exit codes that go with it. */
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,7 +46,7 @@ __attribute__((format(printf, 1, 0))) static void say_line(const char *format,
 
 	tool_memory(vasprintf(&text, format, arguments) < 0 ? NULL : text);
 	say("dmaheap: ");
-	say(text);
+	say(text_valid(text));
 	fputc('\n', stderr);
 	free(text);
 }
@@ -113,7 +114,7 @@ int tool_usage(const struct tool *tool, const char *format, ...)
 
 bool tool_is_heap_name(const char *name)
 {
-	return *name && *name != '.' && !strchr(name, '/');
+	return *name && *name != '.' && !strchr(name, '/') && strlen(name) <= NAME_MAX;
 }
 
 int tool_check_heap_name(const struct tool *tool, const char *name)
@@ -144,7 +145,8 @@ static const struct {
 	enum dmaheap_gap gap;
 	const char *text;
 } gaps[] = {
-	{ DMAHEAP_GAP_PROC, "who holds buffers is not known: no processes in /proc" },
+	{ DMAHEAP_GAP_PROC,
+	  "who holds buffers is not all known: /proc lists not all processes" },
 	{ DMAHEAP_GAP_NAMESPACE, "processes outside of this container are not seen" },
 	{ DMAHEAP_GAP_UNHELD,
 	  "not all buffers are known: no debugfs, or not as root; see doctor" },
@@ -153,7 +155,8 @@ static const struct {
 
 int tool_look_status(const struct dmaheap_look *look, bool only_processes)
 {
-	const unsigned int of_processes = DMAHEAP_GAP_UNREADABLE | DMAHEAP_GAP_PROC;
+	const unsigned int of_processes =
+		DMAHEAP_GAP_UNREADABLE | DMAHEAP_GAP_PROC | DMAHEAP_GAP_NAMESPACE;
 	unsigned int unreadable = dmaheap_look_unreadable(look);
 	unsigned int found = dmaheap_look_gaps(look);
 

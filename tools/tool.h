@@ -91,6 +91,7 @@ struct option_spec {
  * @least:	operands that there must be
  * @most:	operands that there may be
  * @in_order:	options end at the first operand
+ * @screen:	it draws on the terminal, and writes no table
  */
 struct usage {
 	const char *operands;
@@ -99,6 +100,7 @@ struct usage {
 	unsigned int least;
 	unsigned int most;
 	bool in_order;
+	bool screen;
 };
 
 #define OPERANDS_ANY (~0U)

@@ -346,7 +346,7 @@ int verb_top(struct tool *tool, int argc, char **argv)
 		  &iterations },
 		{ NULL },
 	};
-	const struct usage usage = { .options = options };
+	const struct usage usage = { .options = options, .screen = true };
 	int status = tool_options(tool, &usage, &argc, &argv);
 
 	if (status != TOOL_GO)

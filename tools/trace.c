@@ -116,6 +116,8 @@ static int make_instance(struct trace *trace, const char *tracefs)
 				    0 ?
 			    NULL :
 			    trace->instance);
+	/* Of one with the same number that was killed. */
+	rmdir(trace->instance);
 	if (mkdir(trace->instance, 0700))
 		return tool_error(-errno, "mkdir", trace->instance, NULL);
 	instance_to_remove = trace->instance;

@@ -12,6 +12,7 @@
 	"INODE SIZE HEAP NAME PID COMMAND VMAP NEWEST CLEANED INVALIDATED BOUNCED SKIPPED DEVICES\n"
 #define BUFINFO_HEADER \
 	"\nDma-buf Objects:\nsize    \tflags   \tmode    \tcount   \texp_name\tino     \tname\n"
+#define TOTAL(count) "\nTotal " #count " objects, 0 bytes\n"
 #define NO_DEVICES "\tAttached Devices:\nTotal 0 devices attached\n\n"
 
 /* ---- the folders ---- */
@@ -375,7 +376,8 @@ static void merged(void **state)
 		"sys/kernel/debug/dma_buf/bufinfo", BUFINFO_HEADER
 		"00004096\t00080002\t000a8007\t00000003\tsystem\t00000031\ta\nb\n"
 		"\tAttached Devices:\n\tvgem\nTotal 1 devices attached\n\n"
-		"00008192\t00080002\t000a8007\t00000003\tudmabuf\t00000032\t<none>\n" NO_DEVICES);
+		"00008192\t00080002\t000a8007\t00000003\tudmabuf\t00000032\t<none>\n" NO_DEVICES
+			TOTAL(2));
 	add_process(9, "x");
 	add_fd(9, 3, "/dmabuf:a\nb",
 	       "ino:\t31\nsize:\t4096\nexp_name:\tsystem\nname:\ta\nb\n");
@@ -428,7 +430,7 @@ static void incomplete(void **state)
 	add_process(1, "init");
 	look_again();
 	assert_false(dmaheap_look_is_complete(look)); /* what nobody holds is not seen */
-	write_file("sys/kernel/debug/dma_buf/bufinfo", BUFINFO_HEADER);
+	write_file("sys/kernel/debug/dma_buf/bufinfo", BUFINFO_HEADER TOTAL(0));
 	look_again();
 	assert_true(dmaheap_look_is_complete(look));
 
@@ -456,20 +458,63 @@ static void others_buffers_are_unknown(void **state)
 static void no_processes(void **state)
 {
 	(void)state;
-	write_file("sys/kernel/debug/dma_buf/bufinfo", BUFINFO_HEADER);
+	write_file("sys/kernel/debug/dma_buf/bufinfo", BUFINFO_HEADER TOTAL(0));
 	look_again();
 	assert_int_equal(dmaheap_look_gaps(look), DMAHEAP_GAP_PROC);
+}
+
+/* As with hidepid=2, for who is not root. */
+static void hidden_processes(void **state)
+{
+	(void)state;
+	add_process(9, "x");
+	fixture_link(fixture, "proc/self", "9");
+	write_file("sys/kernel/debug/dma_buf/bufinfo", BUFINFO_HEADER TOTAL(0));
+	look_again();
+	assert_int_equal(dmaheap_look_gaps(look), DMAHEAP_GAP_PROC);
+	add_process(1, "init");
+	look_again();
+	assert_int_equal(dmaheap_look_gaps(look), 0);
+}
+
+static void a_row_that_is_too_long(void **state)
+{
+	static char text[70000] = TABLE_HEADER "7 4096 system - 7 x 0 cpu 0 0 0 0 ";
+
+	(void)state;
+	add_process(1, "init");
+	write_file("sys/kernel/debug/dma_buf/bufinfo", BUFINFO_HEADER TOTAL(0));
+	memset(text + strlen(text), 'x', 40000);
+	strcat(text, "\n8 4096 system - 7 x 0 cpu 0 0 0 0 -\n");
+	write_file("sys/kernel/debug/dmaheap/buffers", text);
+	look_again();
+	assert_int_equal(dmaheap_look_count(look), 1);
+	assert_int_equal(dmaheap_look_gaps(look), DMAHEAP_GAP_LINES);
 }
 
 static void lines_of_another_version(void **state)
 {
 	(void)state;
 	add_process(1, "init");
-	write_file("sys/kernel/debug/dma_buf/bufinfo", BUFINFO_HEADER);
+	write_file("sys/kernel/debug/dma_buf/bufinfo", BUFINFO_HEADER TOTAL(0));
 	write_file("sys/kernel/debug/dmaheap/buffers", TABLE_HEADER "new 4096 system\n");
 	look_again();
 	assert_int_equal(dmaheap_look_gaps(look), DMAHEAP_GAP_LINES);
 	write_file("sys/kernel/debug/dmaheap/buffers", TABLE_HEADER);
+	/* What is not even the table. */
+	write_file("sys/kernel/debug/dmaheap/buffers", "");
+	look_again();
+	assert_int_equal(dmaheap_look_gaps(look), DMAHEAP_GAP_LINES);
+	write_file("sys/kernel/debug/dmaheap/buffers", "NAME INODE\n");
+	look_again();
+	assert_int_equal(dmaheap_look_gaps(look), DMAHEAP_GAP_LINES);
+	write_file("sys/kernel/debug/dmaheap/buffers", TABLE_HEADER);
+	look_again();
+	assert_int_equal(dmaheap_look_gaps(look), 0);
+	/* Cut off. */
+	write_file("sys/kernel/debug/dma_buf/bufinfo", BUFINFO_HEADER);
+	look_again();
+	assert_int_equal(dmaheap_look_gaps(look), DMAHEAP_GAP_LINES);
 	/* Of two buffers only one is as we know them. */
 	write_file(
 		"sys/kernel/debug/dma_buf/bufinfo", BUFINFO_HEADER
@@ -492,7 +537,7 @@ static void out_of_fds(void **state)
 
 	(void)state;
 	add_process(9, "x");
-	write_file("sys/kernel/debug/dma_buf/bufinfo", BUFINFO_HEADER);
+	write_file("sys/kernel/debug/dma_buf/bufinfo", BUFINFO_HEADER TOTAL(0));
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
 	none.rlim_max = before.rlim_max;
 	/* One, which the list of processes takes, and as many more as each next step does. */
@@ -554,7 +599,7 @@ static void add_unreadable(int pid, const char *stat_text)
 static void unreadable(void **state)
 {
 	(void)state;
-	write_file("sys/kernel/debug/dma_buf/bufinfo", BUFINFO_HEADER);
+	write_file("sys/kernel/debug/dma_buf/bufinfo", BUFINFO_HEADER TOTAL(0));
 	add_process(9, "x");
 	fixture_folder(fixture, "proc/10"); /* just gone */
 	write_file("proc/irq/x", "");	    /* no process */
@@ -594,7 +639,7 @@ static void nothing_readable(void **state)
 	assert_int_equal(dmaheap_look(fixture->context, 0, &look), -EACCES);
 	assert_null(look);
 	assert_non_null(strstr(dmaheap_message(fixture->context), "/proc"));
-	write_file("sys/kernel/debug/dma_buf/bufinfo", BUFINFO_HEADER);
+	write_file("sys/kernel/debug/dma_buf/bufinfo", BUFINFO_HEADER TOTAL(0));
 	look_again();
 	assert_int_equal(dmaheap_look_sources(look), DMAHEAP_SOURCE_BUFINFO);
 	assert_false(dmaheap_look_is_complete(look));
@@ -662,6 +707,8 @@ int main(void)
 		TEST(incomplete),
 		TEST(others_buffers_are_unknown),
 		TEST(no_processes),
+		TEST(hidden_processes),
+		TEST(a_row_that_is_too_long),
 		TEST(lines_of_another_version),
 		TEST(out_of_fds),
 		TEST(the_first_thread_is_gone),

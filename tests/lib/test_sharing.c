@@ -242,6 +242,26 @@ static void nobody_at_the_other_end(void **state)
 	dmaheap_buffer_free(buffer);
 }
 
+/* The owner of the socket may want a fd of the sender's process; that is not for us. */
+static void senders_that_come_along(void **state)
+{
+	struct fixture *fixture = *state;
+	struct dmaheap_buffer *buffer = fixture_buffer(fixture), *other = NULL;
+	unsigned int open_fds;
+	int ends[2], on = 1;
+
+	make_pair(SOCK_STREAM, ends);
+	if (setsockopt(ends[1], SOL_SOCKET, 76 /* SO_PASSPIDFD */, &on, sizeof(on)))
+		skip();
+	open_fds = count_fds();
+	assert_int_equal(dmaheap_buffer_send(buffer, ends[0]), 0);
+	assert_int_equal(dmaheap_buffer_receive(fixture->context, ends[1], &other), 0);
+	dmaheap_buffer_free(other);
+	assert_int_equal(count_fds(), open_fds);
+	close_pair(ends);
+	dmaheap_buffer_free(buffer);
+}
+
 /* Whatever it is, it is refused, and no fd stays open. */
 static void assert_refused(struct fixture *fixture, int type, const void *bytes, size_t size,
 			   const int *fds, size_t count)
@@ -285,6 +305,10 @@ static void what_is_not_a_buffer(void **state)
 	assert_refused(fixture, SOCK_STREAM, &good, sizeof(good), fds, 100);
 	assert_refused(fixture, SOCK_STREAM, &good, sizeof(good) - 1, &fd, 1);
 	assert_refused(fixture, SOCK_SEQPACKET, &bad, sizeof(bad), &fd, 1);
+	/* Nothing but fds: these count, too, and nothing at all is no end. */
+	assert_refused(fixture, SOCK_SEQPACKET, &good, 0, fds, 2);
+	assert_refused(fixture, SOCK_DGRAM, &good, 0, fds, 2);
+	assert_refused(fixture, SOCK_DGRAM, &good, 0, NULL, 0);
 	close(memory);
 	close(fd);
 }
@@ -343,6 +367,7 @@ int main(void)
 		TEST(several_in_a_row),
 		TEST(sockets_that_are_none),
 		TEST(nobody_at_the_other_end),
+		TEST(senders_that_come_along),
 		TEST(what_is_not_a_buffer),
 		TEST(a_message_that_is_too_long),
 		TEST(no_memory_to_receive),
