@@ -4,6 +4,7 @@
  * its largest order goes, above that by moving away whoever is in some range.
  */
 #include <linux/highmem.h>
+#include <linux/log2.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/page-flags.h>
@@ -73,18 +74,24 @@ static bool clear_range(struct page *page, unsigned long nr)
 	return !fatal_signal_pending(current);
 }
 
-/* Goes through a zone, by blocks that the buddy allocator could have given. */
+/*
+ * Goes through a zone, by blocks that the buddy allocator could have given.  All of a pageblock has to
+ * be movable, even if only a part is wanted: the kernel sets whole ones apart.
+ */
 static struct page *alloc_range_in(struct zone *zone, unsigned long nr, unsigned long end)
 {
-	unsigned long pfn = ALIGN(zone->zone_start_pfn, MAX_ORDER_NR_PAGES), obstacle;
+	unsigned long looked_at = max_t(unsigned long, nr, pageblock_nr_pages);
+	unsigned long step =
+		min_t(unsigned long, roundup_pow_of_two(looked_at), MAX_ORDER_NR_PAGES);
+	unsigned long pfn = ALIGN(zone->zone_start_pfn, step), obstacle;
 
 	end = min(end, zone_end_pfn(zone));
 	while (pfn + nr <= end && !fatal_signal_pending(current)) {
-		obstacle = find_obstacle(zone, pfn, nr);
+		obstacle = find_obstacle(zone, pfn, looked_at);
 		if (!obstacle &&
 		    !compat_alloc_contig_range(pfn, pfn + nr, GFP_KERNEL | __GFP_NOWARN))
 			return pfn_to_page(pfn);
-		pfn = ALIGN(pfn + (obstacle ?: 1), MAX_ORDER_NR_PAGES);
+		pfn = ALIGN(pfn + (obstacle ?: 1), step);
 		cond_resched();
 	}
 	return NULL;

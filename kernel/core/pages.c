@@ -293,15 +293,22 @@ static int hand_over(struct gathering *gathering, struct dma_heap_buffer *buffer
 	return 0;
 }
 
-/*
- * Zones do not end where a mask of 30 or 31 bits does, so that none may have a page that is low
- * enough to give, though many are free: whoever is in the way is moved.
- */
-static struct page *alloc_range_below(phys_addr_t highest, size_t longest, size_t missing,
-				      size_t *size)
+/* A range becomes chunks; what does not is free again. */
+static int add_pieces(struct dma_heap_buffer *buffer, phys_addr_t phys, size_t size,
+		      size_t longest)
 {
-	*size = min3(missing, longest, (size_t)SZ_1M);
-	return dmaheap_alloc_range(*size >> PAGE_SHIFT, highest);
+	size_t at, len;
+	int err;
+
+	for (at = 0; at < size; at += len) {
+		len = min(size - at, longest);
+		err = dma_heap_buffer_add(buffer, phys + at, len);
+		if (err) {
+			dma_heap_free_pages(buffer, phys + at, size - at);
+			return err;
+		}
+	}
+	return 0;
 }
 
 static bool is_plenty_free(size_t pages)
@@ -344,20 +351,24 @@ int dma_heap_check_available(size_t len)
 }
 EXPORT_SYMBOL_GPL(dma_heap_check_available);
 
-/* What low memory has no page for, others are moved out of. */
+/*
+ * Zones do not end where a mask of 30 or 31 bits does, so that none may have a page that is low
+ * enough to give, though many are free: whoever is in the way is moved.  By whole pageblocks: nobody
+ * can be moved out of what is left of one.
+ */
 static int add_ranges(struct dma_heap_buffer *buffer, phys_addr_t highest, size_t longest)
 {
+	const size_t most = pageblock_nr_pages << PAGE_SHIFT;
 	size_t missing, size;
 	struct page *page;
 	int err = 0;
 
 	while (!err && (missing = dma_heap_buffer_missing(buffer))) {
-		page = alloc_range_below(highest, longest, missing, &size);
+		size = min(missing, most);
+		page = dmaheap_alloc_range(size >> PAGE_SHIFT, highest);
 		if (!page)
 			return fatal_signal_pending(current) ? -EINTR : -ENOMEM;
-		err = dma_heap_buffer_add(buffer, page_to_phys(page), size);
-		if (err)
-			dma_heap_free_pages(buffer, page_to_phys(page), size);
+		err = add_pieces(buffer, page_to_phys(page), size, longest);
 	}
 	return err;
 }
@@ -417,7 +428,9 @@ int dma_heap_buffer_add_pages(struct dma_heap_buffer *buffer, phys_addr_t highes
 		return err;
 	}
 	err = hand_over(&gathering, buffer);
-	return err ?: add_ranges(buffer, highest, max(longest, PAGE_SIZE));
+	return err   ?:
+		       add_ranges(buffer, highest,
+				  max(round_down(longest, PAGE_SIZE), PAGE_SIZE));
 }
 EXPORT_SYMBOL_GPL(dma_heap_buffer_add_pages);
 
