@@ -31,6 +31,7 @@ int dmaheap_reserve(struct dma_heap_buffer *buffer, unsigned int room)
 		return -ENOMEM;
 	memory->room = room;
 	memory->nr = old ? old->nr : 0;
+	memory->charged = old && old->charged;
 	if (old) {
 		memcpy(memory->chunks, old->chunks, old->nr * sizeof(*old->chunks));
 		kvfree(old);
@@ -289,6 +290,7 @@ static void buffer_destroy(struct dma_heap_buffer *buffer)
 {
 	if (buffer->memory)
 		buffer_unpopulate(buffer);
+	dmaheap_uncharge(&buffer->heap->users, &buffer->charge);
 	mutex_destroy(&buffer->lock);
 	mutex_destroy(&buffer->making);
 	dma_heap_put(buffer->heap);

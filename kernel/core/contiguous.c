@@ -25,11 +25,14 @@ static void free_range(struct page *page, unsigned long nr)
 static struct page *alloc_order(unsigned long nr, phys_addr_t highest)
 {
 	unsigned int order = get_order(nr << PAGE_SHIFT);
+	gfp_t gfp = GFP_CONTIG | __GFP_ZERO;
 	struct page *page;
 
 	if (nr > MAX_ORDER_NR_PAGES)
 		return NULL;
-	page = dmaheap_alloc_below(highest, order, GFP_CONTIG | __GFP_ZERO);
+	if (dmaheap_charges_cgroup())
+		gfp |= __GFP_ACCOUNT;
+	page = dmaheap_alloc_below(highest, order, gfp);
 	if (!page)
 		return NULL;
 	split_page(page, order);
@@ -80,7 +83,7 @@ static bool clear_range(struct page *page, unsigned long nr)
  */
 static struct page *alloc_range_in(struct zone *zone, unsigned long nr, unsigned long end)
 {
-	unsigned long looked_at = max_t(unsigned long, nr, pageblock_nr_pages);
+	unsigned long looked_at = round_up(nr, pageblock_nr_pages);
 	unsigned long step =
 		min_t(unsigned long, roundup_pow_of_two(looked_at), MAX_ORDER_NR_PAGES);
 	unsigned long pfn = ALIGN(zone->zone_start_pfn, step), obstacle;

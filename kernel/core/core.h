@@ -18,6 +18,7 @@
 #include <linux/scatterlist.h>
 #include <linux/sched.h>
 
+#include "charge.h"
 #include "ownership.h"
 
 /* How many sizes of chunks there can be. */
@@ -55,6 +56,7 @@ enum dmaheap_count {
  * @ops:	NULL once the heap is removed
  * @bytes:	of all its buffers ever, by &enum dmaheap_count
  * @pool:	pages for buffers to come, or NULL
+ * @users:	what each user has
  */
 struct dma_heap {
 	struct device dev;
@@ -67,6 +69,7 @@ struct dma_heap {
 	const struct dma_heap_ops *ops;
 	atomic64_t bytes[DMAHEAP_NR_COUNTS];
 	struct dmaheap_pool *pool;
+	struct dmaheap_users users;
 };
 
 /**
@@ -119,6 +122,7 @@ struct dmaheap_chunk {
  * @link:	in the pool's list of what was given back and not yet sorted
  * @given:	when it was given back, as dmaheap_pool_now() has it
  * @sorted:	how many of its chunks the pool has taken over since
+ * @charged:	whether its pages are somebody's memory cgroup's: then it is not kept
  * @room:	how many chunks there is room for
  * @nr:		how many there are
  * @chunks:	in order
@@ -127,6 +131,7 @@ struct dmaheap_memory {
 	struct list_head link;
 	unsigned long given;
 	unsigned int sorted;
+	bool charged;
 	unsigned int room;
 	unsigned int nr;
 	struct dmaheap_chunk chunks[];
@@ -162,6 +167,7 @@ struct dmaheap_memory {
  * @link:	in the list of all buffers, under its lock
  * @dmabuf:	the dma-buf; this buffer is freed by its release
  * @ino:	inode number of @dmabuf
+ * @charge:	what somebody pays for it
  * @pid:	who allocated it, in the initial namespace
  * @comm:	and by what name
  */
@@ -192,6 +198,7 @@ struct dma_heap_buffer {
 	struct list_head link;
 	struct dma_buf *dmabuf;
 	unsigned long ino;
+	struct dmaheap_charge charge;
 	pid_t pid;
 	char comm[TASK_COMM_LEN];
 };

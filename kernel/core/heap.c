@@ -58,6 +58,7 @@ void dmaheap_free(struct device *dev)
 
 	if (heap->pool)
 		dmaheap_pool_destroy(heap->pool);
+	dmaheap_users_destroy(&heap->users);
 	kfree(heap->name);
 	kfree(heap);
 }
@@ -87,6 +88,7 @@ static struct dma_heap *heap_create(const struct dma_heap_export_info *exp_info,
 	device_initialize(&heap->dev);
 	heap->dev.release = dmaheap_free;
 	init_rwsem(&heap->lock);
+	dmaheap_users_init(&heap->users);
 	heap->owner = owner;
 	heap->priv = exp_info->priv;
 	heap->ops = exp_info->ops;

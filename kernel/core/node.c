@@ -31,6 +31,47 @@ struct node_ioctl {
 	long (*call)(struct dma_heap *heap, void *arg, void __user *user, size_t size);
 };
 
+/*
+ * The buffer pays what it is, which may be more than what was asked for.  What a heap exports by
+ * itself, nobody knows when it goes.
+ */
+static int pay(struct dma_heap *heap, struct dma_buf *dmabuf, struct dmaheap_charge *charge)
+{
+	struct dma_heap_buffer *buffer = dmaheap_buffer_of(dmabuf);
+	int err = 0;
+
+	if (!buffer || buffer->size >> PAGE_SHIFT != charge->pages)
+		dmaheap_uncharge(&heap->users, charge);
+	if (!buffer)
+		return 0;
+	if (!charge->pages)
+		err = dmaheap_charge(&heap->users, buffer->size >> PAGE_SHIFT, charge);
+	if (!err)
+		buffer->charge = *charge;
+	return err;
+}
+
+static struct dma_buf *allocate_charged(struct dma_heap *heap,
+					const struct dma_heap_allocation_data *data)
+{
+	struct dmaheap_charge charge;
+	struct dma_buf *dmabuf;
+	int err = dmaheap_charge(&heap->users, PAGE_ALIGN(data->len) >> PAGE_SHIFT, &charge);
+
+	if (err)
+		return ERR_PTR(err);
+	dmabuf = dma_heap_buffer_alloc(heap, data->len, data->fd_flags, data->heap_flags);
+	if (IS_ERR(dmabuf)) {
+		dmaheap_uncharge(&heap->users, &charge);
+		return dmabuf;
+	}
+	err = pay(heap, dmabuf, &charge);
+	if (!err)
+		return dmabuf;
+	dma_buf_put(dmabuf);
+	return ERR_PTR(err);
+}
+
 static long ioctl_alloc(struct dma_heap *heap, void *arg, void __user *user, size_t size)
 {
 	struct dma_heap_allocation_data *data = arg;
@@ -43,7 +84,7 @@ static long ioctl_alloc(struct dma_heap *heap, void *arg, void __user *user, siz
 	err = dmaheap_check_request(data->len, data->fd_flags, data->heap_flags);
 	if (err)
 		return err;
-	dmabuf = dma_heap_buffer_alloc(heap, data->len, data->fd_flags, data->heap_flags);
+	dmabuf = allocate_charged(heap, data);
 	if (IS_ERR(dmabuf))
 		return PTR_ERR(dmabuf);
 

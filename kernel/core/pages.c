@@ -77,10 +77,12 @@ unsigned int dmaheap_order_index(unsigned int order)
  * Single pages are reclaimed for, but nobody is killed for them; a chunk is taken only
  * if it is there.  All fail silently: the caller is told.
  */
-static gfp_t gfp_of(unsigned int order)
+static gfp_t gfp_of(unsigned int order, bool charged)
 {
 	gfp_t gfp = GFP_USER | __GFP_ZERO | __GFP_COMP | __GFP_NOWARN;
 
+	if (charged)
+		gfp |= __GFP_ACCOUNT;
 	if (order)
 		return (gfp & ~__GFP_RECLAIM) | __GFP_NORETRY;
 	return gfp | __GFP_RETRY_MAYFAIL;
@@ -135,6 +137,7 @@ struct page *dmaheap_alloc_below(phys_addr_t highest, unsigned int order, gfp_t 
  * @taken:	pages that the pool had; it may have them back
  * @chunks:	what was found, by lru, largest first
  * @nr:		how many
+ * @charged:	whether the process's memory cgroup is, for pages of the page allocator
  * @ahead:	whether all of it was made ready ahead of time
  * @late:	whether some was in the pool, but not ready
  * @spare_for:	pool that only what is free is taken for, and only as long as it is late; or NULL
@@ -148,6 +151,7 @@ struct gathering {
 	unsigned long taken;
 	struct list_head chunks;
 	unsigned int nr;
+	bool charged;
 	bool ahead;
 	bool late;
 	struct dmaheap_pool *spare_for;
@@ -156,7 +160,7 @@ struct gathering {
 
 static struct page *allocate_chunk(const struct gathering *gathering, unsigned int order)
 {
-	gfp_t gfp = gfp_of(order);
+	gfp_t gfp = gfp_of(order, gathering->charged);
 
 	if (!gathering->spare_for)
 		return dmaheap_alloc_below(gathering->highest, order, gfp);
@@ -227,7 +231,7 @@ static int gather_order(struct gathering *gathering, unsigned int index)
 
 	if (!wish.nr)
 		return 0;
-	if (gathering->pool)
+	if (gathering->pool && !gathering->charged)
 		n = dmaheap_pool_take(gathering->pool, &wish, &gathering->chunks,
 				      &gathering->late);
 	gathering->missing -= (size_t)n << (PAGE_SHIFT + order);
@@ -288,6 +292,7 @@ static int hand_over(struct gathering *gathering, struct dma_heap_buffer *buffer
 		list_del(&chunk->lru);
 		add_chunk(buffer->memory, chunk);
 	}
+	buffer->memory->charged |= gathering->charged;
 	buffer->pooled = gathering->pool;
 	buffer->ahead = gathering->ahead;
 	return 0;
@@ -411,6 +416,7 @@ int dma_heap_buffer_add_pages(struct dma_heap_buffer *buffer, phys_addr_t highes
 		.len = buffer->size,
 		.missing = dma_heap_buffer_missing(buffer),
 		.chunks = LIST_HEAD_INIT(gathering.chunks),
+		.charged = dmaheap_charges_cgroup(),
 		.ahead = pool,
 	};
 	int err;
@@ -428,9 +434,9 @@ int dma_heap_buffer_add_pages(struct dma_heap_buffer *buffer, phys_addr_t highes
 		return err;
 	}
 	err = hand_over(&gathering, buffer);
-	return err   ?:
-		       add_ranges(buffer, highest,
-				  max(round_down(longest, PAGE_SIZE), PAGE_SIZE));
+	if (err)
+		return err;
+	return add_ranges(buffer, highest, max(round_down(longest, PAGE_SIZE), PAGE_SIZE));
 }
 EXPORT_SYMBOL_GPL(dma_heap_buffer_add_pages);
 

@@ -294,6 +294,10 @@ static void make_fit(struct dmaheap_pool *pool, struct dmaheap_memory *memory)
 /* dmaheap_pool_give - the memory of a buffer that died; if there is room, as fast for any */
 void dmaheap_pool_give(struct dmaheap_pool *pool, struct dmaheap_memory *memory)
 {
+	if (memory->charged) {
+		let_memory_go(pool, memory);
+		return;
+	}
 	if (memory->nr && (keep_single(pool, memory) || keep(pool, memory)))
 		return;
 	if (memory->nr && !READ_ONCE(pool->closed))

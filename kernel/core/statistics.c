@@ -173,11 +173,49 @@ static const struct attribute_group pool_group = {
 	.attrs = pool_attributes,
 };
 
+/* ---- limits ---- */
+
+static ssize_t user_max_show(struct device *dev, struct device_attribute *attribute,
+			     char *text)
+{
+	struct dmaheap_users *users = &heap_of(dev)->users;
+
+	return sysfs_emit(text, "%llu\n", (u64)READ_ONCE(users->max) << PAGE_SHIFT);
+}
+
+static ssize_t user_max_store(struct device *dev, struct device_attribute *attribute,
+			      const char *text, size_t len)
+{
+	struct dmaheap_users *users = &heap_of(dev)->users;
+	u64 bytes;
+	int err = dmaheap_parse_bytes(text, &bytes);
+
+	if (err)
+		return err;
+	/* Less than a page is no more than none, and 0 would be any number. */
+	if (bytes && bytes < PAGE_SIZE)
+		return -EINVAL;
+	guard(mutex)(&users->lock);
+	WRITE_ONCE(users->max, min_t(u64, bytes >> PAGE_SHIFT, ULONG_MAX));
+	return len;
+}
+static DEVICE_ATTR_RW(user_max);
+
+static struct attribute *limit_attributes[] = {
+	&dev_attr_user_max.attr,
+	NULL,
+};
+
+static const struct attribute_group limit_group = {
+	.attrs = limit_attributes,
+};
+
 /* dmaheap_statistics_of - what a heap has in sysfs */
 const struct attribute_group **dmaheap_statistics_of(const struct dma_heap *heap)
 {
-	static const struct attribute_group *plain[] = { &cache_group, NULL };
-	static const struct attribute_group *pooled[] = { &cache_group, &pool_group, NULL };
+	static const struct attribute_group *plain[] = { &cache_group, &limit_group, NULL };
+	static const struct attribute_group *pooled[] = { &cache_group, &pool_group,
+							  &limit_group, NULL };
 
 	return heap->pool ? pooled : plain;
 }
