@@ -34,6 +34,9 @@ static int configure(struct device *dev, const struct dmaheap_test_device *data)
 {
 	int err = set_coherency(dev, data->coherency);
 
+	/* It is a mask, as of the address bits that are counted within a segment. */
+	if (data->boundary & (data->boundary + 1))
+		return -EINVAL;
 	if (!err)
 		err = dma_set_mask_and_coherent(dev, DMA_BIT_MASK(data->mask_bits));
 	if (err)
@@ -45,6 +48,8 @@ static int configure(struct device *dev, const struct dmaheap_test_device *data)
 }
 
 /* ---- platform ---- */
+
+static const struct device_type platform_type = { .name = "dmaheap-test", .pm = &device_pm };
 
 static struct device *platform_create(void)
 {
@@ -60,6 +65,7 @@ static struct device *platform_create(void)
 		ida_free(&platform_ids, info.id);
 		return ERR_CAST(pdev);
 	}
+	pdev->dev.type = &platform_type;
 	return &pdev->dev;
 }
 

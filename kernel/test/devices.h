@@ -7,6 +7,9 @@
 
 #include "test.h"
 
+/* test.c: what platform devices do when the system is suspended; their drvdata says to whom */
+extern const struct dev_pm_ops device_pm;
+
 int devices_init(void);
 void devices_exit(void);
 

@@ -18,6 +18,8 @@
 #include <linux/iosys-map.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/pci.h>
+#include <linux/pm.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
@@ -76,6 +78,8 @@ static long test_device(struct importer *importer, void *arg)
 	if (IS_ERR(dev))
 		return PTR_ERR(dev);
 	importer->dev = dev;
+	if (!dev_is_pci(dev))
+		dev_set_drvdata(dev, importer);
 	return 0;
 }
 
@@ -249,6 +253,60 @@ static long test_unmap(struct importer *importer, void *arg)
 					  data->direction);
 	return 0;
 }
+
+/* ---- suspend ---- */
+
+/*
+ * As of drivers that let go of all buffers while their device has no power.  No program runs
+ * meanwhile, so @lock of importers is not needed.
+ */
+static int suspend(struct device *dev)
+{
+	struct importer *importer = dev_get_drvdata(dev);
+	struct attached *attached;
+	unsigned long id;
+	unsigned int dir, i;
+
+	if (!importer)
+		return 0;
+	xa_for_each(&importer->attached, id, attached)
+		for (dir = 0; dir < ARRAY_SIZE(attached->maps); dir++)
+			for (i = 0; i < attached->maps[dir]; i++)
+				dma_buf_unmap_attachment_unlocked(attached->attachment,
+								  attached->sgt, dir);
+	return 0;
+}
+
+/* Maps as often as before, or as often as it can be. */
+static void map_again(struct attached *attached, unsigned int dir)
+{
+	unsigned int wanted = attached->maps[dir];
+	struct sg_table *sgt;
+
+	for (attached->maps[dir] = 0; attached->maps[dir] < wanted; attached->maps[dir]++) {
+		sgt = dma_buf_map_attachment_unlocked(attached->attachment, dir);
+		if (IS_ERR(sgt))
+			return;
+		attached->sgt = sgt;
+	}
+}
+
+static int resume(struct device *dev)
+{
+	struct importer *importer = dev_get_drvdata(dev);
+	struct attached *attached;
+	unsigned long id;
+	unsigned int dir;
+
+	if (!importer)
+		return 0;
+	xa_for_each(&importer->attached, id, attached)
+		for (dir = 0; dir < ARRAY_SIZE(attached->maps); dir++)
+			map_again(attached, dir);
+	return 0;
+}
+
+DEFINE_SIMPLE_DEV_PM_OPS(device_pm, suspend, resume);
 
 /* ---- bytes as the device sees them ---- */
 

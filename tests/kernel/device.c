@@ -426,6 +426,44 @@ static void detached_while_mapped(void)
 	round_trip(device_new(64, 0), LEN);
 }
 
+/* All devices, and not the system: that would need somebody to wake it up. */
+static void suspend_devices(void)
+{
+	if (access("/sys/power/pm_test", F_OK))
+		tap_skip("this kernel has no test of suspend");
+	file_write("/sys/power/pm_test", "devices");
+	if (!access("/sys/module/suspend/parameters/pm_test_delay", F_OK))
+		file_write("/sys/module/suspend/parameters/pm_test_delay", "0");
+	file_write("/sys/power/state", "freeze");
+	check(log_says("suspend debug: Waiting for"));
+}
+
+/* Its driver lets go of the buffer, and takes it again when the device is back. */
+static void suspended(void)
+{
+	int device = device_new(64, 0), fd = cached_buffer(LEN);
+	uint32_t id = device_attach(device, fd);
+	char *bytes = buffer_map(fd, LEN), *seen = must((char *)malloc(LEN));
+
+	fill(bytes, LEN, 0, 1);
+	device_map(device, id, BOTH_WAYS);
+	device_map(device, id, TO_DEVICE);
+	suspend_devices();
+	device_read(device, id, 0, seen, LEN);
+	check(is_filled(seen, LEN, 0, 1));
+	fill(seen, LEN, 0, 2);
+	device_write(device, id, 0, seen, LEN);
+	device_unmap(device, id, BOTH_WAYS);
+	device_unmap(device, id, TO_DEVICE);
+	cpu_begin(fd, DMA_BUF_SYNC_READ);
+	check(is_filled(bytes, LEN, 0, 2));
+	cpu_end(fd, DMA_BUF_SYNC_READ);
+	suspend_devices(); /* attached, but not mapped */
+	close(device);
+	suspend_devices(); /* and there is no such device any more */
+	free(seen);
+}
+
 static void attached_holds(void)
 {
 	int device = device_new(64, 0), fd = heap_buffer(LEN), buffers = table_length();
@@ -631,6 +669,7 @@ static const struct test tests[] = {
 	TEST(held_mapping, "CPU access brackets work under a mapping that is held"),
 	TEST(reading_keeps_device_bytes, "an access that only reads undoes no device's bytes"),
 	TEST(detached_while_mapped, "a device that goes away while mapped"),
+	TEST(suspended, "a device that is suspended while mapped"),
 	TEST(attached_holds, "an attachment holds the buffer, and is in the table"),
 	TEST(jobs, "jobs begin and end under a mapping that stays; wrong ones are EINVAL"),
 	TEST(first_bracket, "the first bracket of a driver takes nothing from a camera"),
