@@ -2,7 +2,7 @@
 #
 # dmaheap: everything that one types.  "make help" lists it.
 
-.PHONY: help setup run bench test test-debug check user install-user modules install uninstall clean
+.PHONY: help setup run bench test test-debug fuzz check user install-user modules install uninstall clean
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -23,9 +23,13 @@ bench: setup
 test: setup
 	@tests/run
 
-#: make test-debug the tests on a kernel that finds mistakes (KASAN, lockdep, ...)
+#: make test-debug the tests on kernels that find mistakes (KASAN, lockdep, KCSAN, ...)
 test-debug: setup
-	@tests/run -k debug
+	@tests/run -k "debug kcsan"
+
+#: make fuzz       random calls for 10 minutes, on the kernel that finds mistakes
+fuzz: setup
+	@fuzz/run
 
 #: make check      what can be checked without running: sparse, W=1, kernel-doc, style
 check: setup

@@ -1,0 +1,515 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What an input can do: the calls, and where they take their arguments from. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <linux/dma-buf.h>
+#include <linux/dma-heap.h>
+
+#include "../kernel/test/test.h"
+#include "fuzz.h"
+
+#define MAX_HEAPS 32
+/* So few that calls meet what others have made. */
+#define MAX_FDS 6
+#define MAX_DEVICES 3
+#define MAX_MAPS 4
+#define MAX_FILES 64
+#define SIZE_MAX_SANE (64ULL << 20) /* so that memory lasts for most calls */
+
+static int heaps[MAX_HEAPS], nr_heaps;
+static int files[MAX_FILES], nr_files; /* of sysfs, to be written */
+static int fds[MAX_FDS];	       /* buffers and sync files */
+static int devices[MAX_DEVICES];
+static struct map {
+	char *bytes;
+	size_t len;
+} maps[MAX_MAPS];
+static _Thread_local unsigned long made;
+static _Thread_local sigjmp_buf after_fault;
+
+unsigned long calls_made(void)
+{
+	return made;
+}
+
+/* ---- what there is to begin with ---- */
+
+static void open_heaps(void)
+{
+	DIR *dir = opendir("/dev/dma_heap");
+	struct dirent *entry;
+	char path[300];
+
+	while (dir && (entry = readdir(dir)) && nr_heaps < MAX_HEAPS) {
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "/dev/dma_heap/%s", entry->d_name);
+		heaps[nr_heaps] = open(path, O_RDWR | O_CLOEXEC);
+		nr_heaps += heaps[nr_heaps] >= 0;
+	}
+	if (dir)
+		closedir(dir);
+}
+
+static void open_file(const char *path)
+{
+	if (nr_files < MAX_FILES && (files[nr_files] = open(path, O_RDWR | O_CLOEXEC)) >= 0)
+		nr_files++;
+}
+
+static void open_files(void)
+{
+	static const char *const names[] = { "pool/fill", "pool/drain", "user_max" };
+	DIR *dir = opendir("/sys/class/dma_heap");
+	struct dirent *entry;
+	char path[400];
+	size_t i;
+
+	while (dir && (entry = readdir(dir)))
+		for (i = 0; entry->d_name[0] != '.' && i < 3; i++) {
+			snprintf(path, sizeof(path), "/sys/class/dma_heap/%s/%s",
+				 entry->d_name, names[i]);
+			open_file(path);
+		}
+	if (dir)
+		closedir(dir);
+	open_file("/sys/module/dmaheap_core/parameters/pool_max");
+	open_file("/sys/module/dmaheap_core/parameters/charge");
+	open_file("/sys/module/dmaheap_core/parameters/check");
+	open_file("/proc/sys/vm/drop_caches");
+}
+
+bool calls_prepare(void)
+{
+	int i;
+
+	for (i = 0; i < MAX_FDS; i++)
+		fds[i] = -1;
+	for (i = 0; i < MAX_DEVICES; i++)
+		devices[i] = -1;
+	open_heaps();
+	open_files();
+	return nr_heaps > 0;
+}
+
+/* ---- arguments ---- */
+
+static uint64_t take(struct input *input, uint64_t limit)
+{
+	return input_take(input, limit > 256 ? 2 : 1) % limit;
+}
+
+/* Numbers that are likely to be taken wrongly, and others. */
+static uint64_t take_number(struct input *input)
+{
+	static const uint64_t edges[] = {
+		0,	    1,		4095,
+		4096,	    4097,	65536,
+		1 << 20,    2 << 20,	(2 << 20) + 4096,
+		0x7fffffff, 0x80000000, 0xffffffff,
+		1ULL << 32, 1ULL << 47, INT64_MAX,
+		1ULL << 63, UINT64_MAX, UINT64_MAX - 4095,
+	};
+	uint64_t kind = take(input, 8);
+
+	if (kind < 3)
+		return edges[take(input, sizeof(edges) / sizeof(edges[0]))];
+	if (kind < 6)
+		return take(input, 1 << 14) * 4096 + (kind == 5 ? take(input, 4096) : 0);
+	return input_take(input, 8);
+}
+
+static uint64_t take_size(struct input *input)
+{
+	uint64_t size = take_number(input);
+
+	/* Mostly such that there are. */
+	return take(input, 4) ? size % SIZE_MAX_SANE : size;
+}
+
+/* One of those there are, mostly. */
+static int take_fd(struct input *input, const int *from, int nr)
+{
+	uint64_t kind = take(input, 16);
+
+	if (kind == 0)
+		return (int)take_number(input);
+	if (kind == 1)
+		return heaps[take(input, nr_heaps)];
+	return from[take(input, nr)];
+}
+
+static int *slot(struct input *input, int *from, int nr)
+{
+	return &from[take(input, nr)];
+}
+
+/* What was there goes; 0 and up are the standard files, which stay. */
+static void put(int *where, int fd)
+{
+	if (fd < 3)
+		return;
+	if (*where > 2)
+		close(*where);
+	*where = fd;
+}
+
+/* ---- calls ---- */
+
+static void do_allocate(struct input *input)
+{
+	struct dma_heap_allocation_data data = {
+		.len = take_size(input),
+		.fd_flags = O_RDWR | O_CLOEXEC,
+	};
+	uint64_t odd = take(input, 8);
+
+	if (odd == 0)
+		data.fd_flags = take_number(input);
+	if (odd == 1)
+		data.heap_flags = take_number(input);
+	if (odd == 2)
+		data.fd = take_number(input);
+	if (!ioctl(heaps[take(input, nr_heaps)], DMA_HEAP_IOCTL_ALLOC, &data))
+		put(slot(input, fds, MAX_FDS), data.fd);
+}
+
+/* Any number and size, and a pointer that may lead nowhere. */
+static void do_any_ioctl(struct input *input)
+{
+	static const unsigned char types[] = { 'H', 'b', 'T', '>' };
+	uint64_t argument[16];
+	unsigned int number = _IOC(take(input, 4), types[take(input, 4)], take(input, 256),
+				   take(input, 4) ? take(input, 128) : take(input, 1 << 14));
+	bool to_device = take(input, 2);
+	size_t i;
+
+	for (i = 0; i < 16; i++)
+		argument[i] = i < 6 ? take_number(input) : 0;
+	ioctl(to_device ? take_fd(input, devices, MAX_DEVICES) : take_fd(input, fds, MAX_FDS),
+	      number, take(input, 8) ? (void *)argument : (void *)take_number(input));
+}
+
+static void do_sync_part(struct input *input)
+{
+	struct dma_heap_sync_data data = {
+		.fd = take_fd(input, fds, MAX_FDS),
+		.flags = take(input, 8) ? take(input, 8) : take_number(input),
+		.offset = take_number(input),
+		.len = take_number(input),
+		.pad = take(input, 16) ? 0 : 1,
+	};
+
+	ioctl(heaps[take(input, nr_heaps)], DMA_HEAP_IOCTL_SYNC, &data);
+}
+
+static void do_sync(struct input *input)
+{
+	struct dma_buf_sync sync = {
+		.flags = take(input, 8) ? take(input, 8) : take_number(input),
+	};
+
+	ioctl(take_fd(input, fds, MAX_FDS), DMA_BUF_IOCTL_SYNC, &sync);
+}
+
+static void do_name(struct input *input)
+{
+	char name[64];
+	size_t i;
+
+	for (i = 0; i < sizeof(name); i++)
+		name[i] = input_take(input, 1);
+	ioctl(take_fd(input, fds, MAX_FDS), DMA_BUF_SET_NAME, name);
+}
+
+static void do_fence(struct input *input)
+{
+	struct dma_buf_export_sync_file data = { .flags = take(input, 5), .fd = -1 };
+	int buffer = take_fd(input, fds, MAX_FDS);
+
+	if (take(input, 2)) {
+		data.fd = take_fd(input, fds, MAX_FDS);
+		ioctl(buffer, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &data);
+	} else if (!ioctl(buffer, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &data)) {
+		put(slot(input, fds, MAX_FDS), data.fd);
+	}
+}
+
+static struct map *take_map(struct input *input)
+{
+	return &maps[take(input, MAX_MAPS)];
+}
+
+static void drop_map(struct map *map)
+{
+	if (map->bytes)
+		munmap(map->bytes, map->len);
+	map->bytes = NULL;
+}
+
+/* At an address that large pages fit at, or any. */
+static void do_mmap(struct input *input)
+{
+	static const int flags[] = { MAP_SHARED, MAP_SHARED, MAP_SHARED | MAP_POPULATE,
+				     MAP_PRIVATE };
+	struct map *map = take_map(input);
+	size_t len = take_size(input);
+	int fd = take_fd(input, fds, MAX_FDS), flag = flags[take(input, 4)];
+	char *hint = take(input, 2) ? NULL :
+				      (char *)(0x100000000000 + take(input, 64) * (1UL << 21));
+	off_t offset = take(input, 2) ? 0 : (off_t)take_number(input);
+	char *bytes = mmap(hint, len, take(input, 8), flag, fd, offset);
+
+	if (bytes == MAP_FAILED)
+		return;
+	drop_map(map);
+	*map = (struct map){ bytes, len };
+}
+
+static void do_munmap(struct input *input)
+{
+	struct map *map = take_map(input);
+	size_t from, len;
+
+	if (!map->bytes)
+		return;
+	if (take(input, 2)) {
+		drop_map(map);
+		return;
+	}
+	/* A part of it: the rest is still there, and touching it is a fault to be caught. */
+	from = take_number(input) % map->len & ~4095UL;
+	len = take_number(input) % map->len;
+	munmap(map->bytes + from, len < map->len - from ? len : map->len - from);
+}
+
+static void do_change_map(struct input *input)
+{
+	static const int advices[] = { MADV_DONTNEED, MADV_HUGEPAGE, MADV_NOHUGEPAGE,
+				       MADV_DONTFORK, MADV_WILLNEED, MADV_COLD,
+				       MADV_PAGEOUT };
+	struct map *map = take_map(input);
+	size_t from, len;
+	char *moved;
+
+	if (!map->bytes)
+		return;
+	from = take_number(input) % map->len & ~4095UL;
+	len = 1 + take_number(input) % (map->len - from);
+	switch (take(input, 3)) {
+	case 0: mprotect(map->bytes + from, len, take(input, 8)); break;
+	case 1: madvise(map->bytes + from, len, advices[take(input, 7)]); break;
+	default:
+		moved = mremap(map->bytes, map->len, map->len, MREMAP_MAYMOVE);
+		if (moved != MAP_FAILED)
+			map->bytes = moved;
+	}
+}
+
+static void on_fault(int signal)
+{
+	siglongjmp(after_fault, signal);
+}
+
+static void do_touch(struct input *input)
+{
+	const struct map *map = take_map(input);
+	bool write = take(input, 2);
+	size_t at, step = 4096ULL << take(input, 10);
+
+	if (!map->bytes || sigsetjmp(after_fault, 1))
+		return;
+	signal(SIGBUS, on_fault);
+	signal(SIGSEGV, on_fault);
+	for (at = take(input, 4096); at < map->len; at += step)
+		if (write)
+			((volatile char *)map->bytes)[at] = 1;
+		else
+			(void)((volatile char *)map->bytes)[at];
+}
+
+/* The kernel's own hands in a mapping. */
+static void do_pin(struct input *input)
+{
+	const struct map *map = take_map(input);
+	struct iovec piece = { map->bytes, map->len };
+	int ends[2];
+
+	if (!map->bytes || pipe2(ends, O_CLOEXEC | O_NONBLOCK))
+		return;
+	vmsplice(ends[1], &piece, 1, SPLICE_F_NONBLOCK);
+	/* Held for some time. */
+	put(slot(input, fds, MAX_FDS), ends[0]);
+	close(ends[1]);
+}
+
+static void do_file(struct input *input)
+{
+	int fd = take_fd(input, fds, MAX_FDS);
+	struct pollfd waits = { .fd = fd, .events = POLLIN | POLLOUT };
+	char bytes[64];
+
+	switch (take(input, 6)) {
+	case 0: lseek(fd, (off_t)take_number(input), take(input, 4)); break;
+	case 1: (void)!read(fd, bytes, sizeof(bytes)); break;
+	case 2: (void)!ftruncate(fd, (off_t)take_number(input)); break;
+	case 3: poll(&waits, 1, 0); break;
+	case 4: put(slot(input, fds, MAX_FDS), fcntl(fd, F_DUPFD_CLOEXEC, 3)); break;
+	default: put(slot(input, fds, MAX_FDS), dup(heaps[take(input, nr_heaps)]));
+	}
+}
+
+static void do_close(struct input *input)
+{
+	int *where =
+		take(input, 4) ? slot(input, fds, MAX_FDS) : slot(input, devices, MAX_DEVICES);
+
+	if (*where > 2)
+		close(*where);
+	*where = -1;
+}
+
+static void do_device(struct input *input)
+{
+	static const uint32_t masks[] = { 64, 64, 40, 36, 32, 31, 30, 24 };
+	struct dmaheap_test_device data = {
+		.mask_bits = masks[take(input, 8)],
+		.coherency = take(input, 4),
+		.max_segment = take(input, 2) ? 0 : take_number(input),
+		.boundary = take(input, 4) ? 0 : take_number(input),
+	};
+	int device = open(DMAHEAP_TEST_NODE, O_RDWR | O_CLOEXEC);
+
+	if (device >= 0 && !ioctl(device, DMAHEAP_TEST_DEVICE, &data))
+		put(slot(input, devices, MAX_DEVICES), device);
+	else if (device >= 0)
+		close(device);
+}
+
+/* What a slot has; if nothing, what most calls can do something with. */
+static int have_device(struct input *input)
+{
+	struct dmaheap_test_device data = { .mask_bits = 64 };
+	int *where = slot(input, devices, MAX_DEVICES);
+
+	if (*where < 0)
+		put(where, open(DMAHEAP_TEST_NODE, O_RDWR | O_CLOEXEC));
+	ioctl(*where, DMAHEAP_TEST_DEVICE, &data);
+	return *where;
+}
+
+static int have_buffer(struct input *input)
+{
+	struct dma_heap_allocation_data data = { .len = 300 << 10,
+						 .fd_flags = O_RDWR | O_CLOEXEC };
+	int *where = slot(input, fds, MAX_FDS);
+
+	if (*where < 0 && !ioctl(heaps[take(input, nr_heaps)], DMA_HEAP_IOCTL_ALLOC, &data))
+		put(where, data.fd);
+	return *where;
+}
+
+/* Mostly mapped at once: little happens to what is only attached. */
+static void do_attach(struct input *input)
+{
+	struct dmaheap_test_attach attach = { .fd = have_buffer(input) };
+	struct dmaheap_test_map map = { .direction = take(input, 3) };
+	int device = have_device(input);
+
+	if (ioctl(device, DMAHEAP_TEST_ATTACH, &attach) || !take(input, 4))
+		return;
+	map.id = attach.id;
+	ioctl(device, DMAHEAP_TEST_MAP, &map);
+}
+
+static void do_job(struct input *input)
+{
+	static const unsigned long calls[] = { DMAHEAP_TEST_DETACH, DMAHEAP_TEST_MAP,
+					       DMAHEAP_TEST_MAP,    DMAHEAP_TEST_UNMAP,
+					       DMAHEAP_TEST_BEGIN,  DMAHEAP_TEST_END };
+	/* Each begins with a number and a direction. */
+	struct dmaheap_test_map map = { .id = take(input, 4), .direction = take(input, 4) };
+
+	ioctl(take_fd(input, devices, MAX_DEVICES), calls[take(input, 6)], &map);
+}
+
+static void do_device_access(struct input *input)
+{
+	static char bytes[8192];
+	struct dmaheap_test_access data = {
+		.id = take(input, 4),
+		.write = take(input, 2),
+		.offset = take_number(input),
+		.len = take(input, 8) ? take(input, sizeof(bytes)) : take_number(input),
+		.bytes = (uintptr_t)bytes,
+	};
+
+	/* No more than there is room for is written to us; or nowhere. */
+	if (data.len > sizeof(bytes))
+		data.bytes = 0;
+	ioctl(take_fd(input, devices, MAX_DEVICES), DMAHEAP_TEST_ACCESS, &data);
+}
+
+static void do_vmap(struct input *input)
+{
+	static char bytes[8192];
+	struct dmaheap_test_vmap data = {
+		.fd = take_fd(input, fds, MAX_FDS),
+		.flags = take(input, 5),
+		.offset = take_number(input),
+		.len = take(input, sizeof(bytes)),
+		.bytes = (uintptr_t)bytes,
+	};
+	int32_t fd = data.fd;
+
+	if (take(input, 4))
+		ioctl(take_fd(input, devices, MAX_DEVICES), DMAHEAP_TEST_VMAP, &data);
+	else
+		ioctl(take_fd(input, devices, MAX_DEVICES), DMAHEAP_TEST_KEEP_VMAP, &fd);
+}
+
+static void do_write_file(struct input *input)
+{
+	static const char *const words[] = { "0",    "1",	"4096",	  "3M", "64M",	"1T",
+					     "none", "memlock", "cgroup", "-1", "many", "" };
+	char text[32];
+	int len;
+
+	if (!nr_files)
+		return;
+	if (take(input, 4))
+		len = snprintf(text, sizeof(text), "%s", words[take(input, 12)]);
+	else
+		len = snprintf(text, sizeof(text), "%llu",
+			       (unsigned long long)take_number(input));
+	(void)!pwrite(files[take(input, nr_files)], text, len, 0);
+}
+
+/* Some more often than others. */
+static void (*const calls[])(struct input *) = {
+	do_allocate, do_allocate, do_allocate,	    do_any_ioctl, do_sync_part,	 do_sync,
+	do_sync,     do_name,	  do_fence,	    do_mmap,	  do_mmap,	 do_munmap,
+	do_touch,    do_touch,	  do_change_map,    do_pin,	  do_file,	 do_close,
+	do_close,    do_device,	  do_device,	    do_attach,	  do_attach,	 do_job,
+	do_job,	     do_job,	  do_device_access, do_vmap,	  do_write_file,
+};
+
+void calls_make(struct input *input)
+{
+	while (!input_ends(input)) {
+		calls[take(input, sizeof(calls) / sizeof(calls[0]))](input);
+		made++;
+	}
+}

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * fuzz: makes calls of the ABI in random order with random arguments, and goes on from those that
+ * reached code of the kernel which none had reached before.  What it finds, the kernel says: run it
+ * on one that looks (see fuzz/run).
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fuzz.h"
+
+#define CORPUS_MAX 4096
+#define INPUT_SECONDS 10 /* after which one is ended */
+
+static struct input corpus[CORPUS_MAX];
+static size_t corpus_len;
+static uint64_t state;
+
+/* Of all runs with the same seed, the same numbers (xorshift64*). */
+static uint64_t number(void)
+{
+	state ^= state >> 12;
+	state ^= state << 25;
+	state ^= state >> 27;
+	return state * 0x2545f4914f6cdd1dULL;
+}
+
+static size_t below(size_t limit)
+{
+	return limit ? number() % limit : 0;
+}
+
+uint64_t input_take(struct input *input, unsigned int bytes)
+{
+	uint64_t value = 0;
+
+	while (bytes--)
+		value = value << 8 | (input_ends(input) ? 0 : input->bytes[input->at++]);
+	return value;
+}
+
+/* ---- making inputs ---- */
+
+static void make_fresh(struct input *input)
+{
+	size_t i;
+
+	input->len = 16 + below(INPUT_MAX - 16);
+	for (i = 0; i < input->len; i++)
+		input->bytes[i] = number();
+}
+
+static void change_byte(struct input *input)
+{
+	input->bytes[below(input->len)] = number();
+}
+
+static void flip_bit(struct input *input)
+{
+	input->bytes[below(input->len)] ^= 1 << below(8);
+}
+
+static void cut_out(struct input *input)
+{
+	size_t from = below(input->len), nr = below(input->len - from);
+
+	if (input->len - nr < 4)
+		return;
+	memmove(input->bytes + from, input->bytes + from + nr, input->len - from - nr);
+	input->len -= nr;
+}
+
+/* Some of another one goes on from here. */
+static void splice(struct input *input)
+{
+	const struct input *other = &corpus[below(corpus_len)];
+	size_t from = below(other->len), at = below(input->len), nr = other->len - from;
+
+	if (nr > INPUT_MAX - at)
+		nr = INPUT_MAX - at;
+	memcpy(input->bytes + at, other->bytes + from, nr);
+	input->len = at + nr;
+}
+
+static void change(struct input *input)
+{
+	static void (*const ways[])(struct input *) = { change_byte, flip_bit, cut_out,
+							splice };
+	size_t n = 1 + below(6);
+
+	while (n-- && input->len)
+		ways[below(sizeof(ways) / sizeof(ways[0]))](input);
+}
+
+static void make(struct input *input)
+{
+	if (!corpus_len || !below(8)) {
+		make_fresh(input);
+		return;
+	}
+	*input = corpus[below(corpus_len)];
+	change(input);
+}
+
+/* ---- text ---- */
+
+static void print_input(const char *what, const struct input *input)
+{
+	size_t i;
+
+	printf("%s ", what);
+	for (i = 0; i < input->len; i++)
+		printf("%02x", input->bytes[i]);
+	putchar('\n');
+	fflush(stdout);
+}
+
+static bool parse_input(const char *text, struct input *input)
+{
+	size_t len = strspn(text, "0123456789abcdef"), i;
+	unsigned int byte;
+
+	if (len < 2 || len % 2 || len / 2 > INPUT_MAX || (text[len] && text[len] != '\n'))
+		return false;
+	input->len = len / 2;
+	for (i = 0; i < input->len; i++) {
+		sscanf(text + 2 * i, "%2x", &byte);
+		input->bytes[i] = byte;
+	}
+	return true;
+}
+
+static bool corpus_read(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	char line[2 * INPUT_MAX + 8];
+
+	if (!file)
+		return false;
+	while (fgets(line, sizeof(line), file))
+		if (line[0] != '#' && corpus_len < CORPUS_MAX &&
+		    parse_input(line, &corpus[corpus_len]))
+			corpus_len++;
+	fclose(file);
+	return true;
+}
+
+/* ---- running inputs ---- */
+
+#define MAX_THREADS 64
+
+static unsigned long inputs, calls, killed;
+static unsigned int threads = 1;
+static bool disturbed;
+
+static void *run_thread(void *input)
+{
+	calls_make(input);
+	return (void *)calls_made();
+}
+
+/* Each thread begins at another place of the same input. */
+static unsigned long run_threads(const struct input *input)
+{
+	static struct input turned[MAX_THREADS];
+	pthread_t ids[MAX_THREADS];
+	unsigned long sum = 0;
+	unsigned int i;
+	void *result;
+	size_t from;
+
+	for (i = 0; i < threads; i++) {
+		from = input->len * i / threads;
+		turned[i] = *input;
+		memcpy(turned[i].bytes, input->bytes + from, input->len - from);
+		memcpy(turned[i].bytes + input->len - from, input->bytes, from);
+		if (pthread_create(&ids[i], NULL, run_thread, &turned[i]))
+			break;
+	}
+	while (i--) {
+		pthread_join(ids[i], &result);
+		sum += (unsigned long)result;
+	}
+	return sum;
+}
+
+__attribute__((noreturn)) static void run_child(struct input *input)
+{
+	unsigned long nr;
+
+	if (!calls_prepare())
+		_exit(0);
+	alarm(INPUT_SECONDS);
+	coverage_begin();
+	if (threads > 1) {
+		nr = run_threads(input);
+	} else {
+		calls_make(input);
+		nr = calls_made();
+	}
+	_exit(nr > 254 ? 254 : nr);
+}
+
+/* In a process of its own, which takes all with it that the input has left open. */
+static unsigned int run(struct input *input)
+{
+	pid_t child = fork();
+	int status;
+
+	input->at = 0;
+	if (child < 0) {
+		perror("fuzz: fork");
+		exit(1);
+	}
+	if (!child)
+		run_child(input);
+	if (disturbed && below(2)) {
+		usleep(below(100000));
+		kill(child, SIGKILL);
+	}
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	inputs++;
+	calls += WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+	killed += WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM;
+	return coverage_end();
+}
+
+static void run_corpus(void)
+{
+	size_t i;
+
+	for (i = 0; i < corpus_len; i++)
+		run(&corpus[i]);
+	printf("fuzz: %zu inputs of the corpus reach %lu places\n", corpus_len,
+	       coverage_total());
+	fflush(stdout);
+}
+
+static void progress(time_t started)
+{
+	printf("fuzz: %4ld s, %lu inputs, %lu calls, %lu places, %lu took too long\n",
+	       (long)(time(NULL) - started), inputs, calls, coverage_total(), killed);
+	fflush(stdout);
+}
+
+static void run_for(long seconds)
+{
+	time_t started = time(NULL), said = started;
+	struct input input;
+
+	while (time(NULL) - started < seconds) {
+		make(&input);
+		if (run(&input) && corpus_len < CORPUS_MAX) {
+			corpus[corpus_len++] = input;
+			print_input("corpus", &input);
+		}
+		if (time(NULL) - said >= 10) {
+			said = time(NULL);
+			progress(started);
+		}
+	}
+	progress(started);
+}
+
+static void usage(FILE *to)
+{
+	fprintf(to,
+		"Usage: fuzz [-s SEED] [-t SECONDS] [-c FILE] [-x INPUT] [-j THREADS] [-d]\n\n"
+		"Makes random calls of the ABI of DMA-BUF heaps, as root.\n\n"
+		"  -s SEED     the same seed makes the same inputs (default: of the clock)\n"
+		"  -t SECONDS  for how long (default: 60)\n"
+		"  -c FILE     inputs to begin with, in hexadecimal, a line each\n"
+		"  -x INPUT    only this one\n"
+		"  -j THREADS  that make their calls against each other (default: 1)\n"
+		"  -d          kill some, reload modules, take memory, suspend meanwhile\n");
+}
+
+int main(int argc, char **argv)
+{
+	struct input one = {};
+	long seconds = 60;
+	int opt;
+
+	state = time(NULL);
+	while ((opt = getopt(argc, argv, "s:t:c:x:j:dh")) != -1)
+		switch (opt) {
+		case 's': state = strtoull(optarg, NULL, 0); break;
+		case 't': seconds = atol(optarg); break;
+		case 'c':
+			if (corpus_read(optarg))
+				break;
+			perror(optarg);
+			return 1;
+		case 'x':
+			if (parse_input(optarg, &one))
+				break;
+			fprintf(stderr, "fuzz: no input: %s\n", optarg);
+			return 2;
+		case 'j':
+			threads = atoi(optarg);
+			if (threads && threads <= MAX_THREADS)
+				break;
+			fprintf(stderr, "fuzz: from 1 to %d threads\n", MAX_THREADS);
+			return 2;
+		case 'd': disturbed = true; break;
+		case 'h': usage(stdout); return 0;
+		default: usage(stderr); return 2;
+		}
+	printf("fuzz: seed %llu%s\n", (unsigned long long)state,
+	       coverage_open() ? "" : "; this kernel does not tell where it has been");
+	state = state * 2 + 1; /* never 0 */
+	if (disturbed)
+		disturb();
+	if (one.len) {
+		run(&one);
+		progress(time(NULL));
+		return 0;
+	}
+	run_corpus();
+	run_for(seconds);
+	coverage_print();
+	return 0;
+}
