@@ -46,9 +46,16 @@ unsigned long calls_made(void)
 
 /* ---- what there is to begin with ---- */
 
+/* Where the kernel has heaps of its own, that class is theirs; what they do is not asked here. */
+static const char *class_of_ours(void)
+{
+	return access("/sys/class/dmaheap", F_OK) ? "/sys/class/dma_heap" :
+						    "/sys/class/dmaheap";
+}
+
 static void open_heaps(void)
 {
-	DIR *dir = opendir("/dev/dma_heap");
+	DIR *dir = opendir(class_of_ours());
 	struct dirent *entry;
 	char path[300];
 
@@ -72,15 +79,16 @@ static void open_file(const char *path)
 static void open_files(void)
 {
 	static const char *const names[] = { "pool/fill", "pool/drain", "user_max" };
-	DIR *dir = opendir("/sys/class/dma_heap");
+	const char *class = class_of_ours();
+	DIR *dir = opendir(class);
 	struct dirent *entry;
 	char path[400];
 	size_t i;
 
 	while (dir && (entry = readdir(dir)))
 		for (i = 0; entry->d_name[0] != '.' && i < 3; i++) {
-			snprintf(path, sizeof(path), "/sys/class/dma_heap/%s/%s",
-				 entry->d_name, names[i]);
+			snprintf(path, sizeof(path), "%s/%s/%s", class, entry->d_name,
+				 names[i]);
 			open_file(path);
 		}
 	if (dir)
@@ -480,6 +488,29 @@ static void do_vmap(struct input *input)
 		ioctl(take_fd(input, devices, MAX_DEVICES), DMAHEAP_TEST_KEEP_VMAP, &fd);
 }
 
+/* A heap that comes and goes, also while somebody has it open. */
+static void do_heap(struct input *input)
+{
+	struct dma_heap_allocation_data data = { .len = 4096, .fd_flags = O_CLOEXEC };
+	struct dmaheap_test_heap heap = {};
+	int device = have_device(input), fd;
+	char path[80];
+
+	snprintf(heap.name, sizeof(heap.name), "fuzz%d", (int)take(input, 3));
+	snprintf(path, sizeof(path), "/dev/dma_heap/%s", heap.name);
+	if (take(input, 3) == 0) {
+		ioctl(device, DMAHEAP_TEST_REMOVE, &heap);
+		return;
+	}
+	ioctl(device, DMAHEAP_TEST_ADD, &heap);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	put(slot(input, fds, MAX_FDS), fd);
+	if (!ioctl(fd, DMA_HEAP_IOCTL_ALLOC, &data))
+		put(slot(input, fds, MAX_FDS), data.fd);
+}
+
 static void do_write_file(struct input *input)
 {
 	static const char *const words[] = { "0",    "1",	"4096",	  "3M", "64M",	"1T",
@@ -503,7 +534,7 @@ static void (*const calls[])(struct input *) = {
 	do_sync,     do_name,	  do_fence,	    do_mmap,	  do_mmap,	 do_munmap,
 	do_touch,    do_touch,	  do_change_map,    do_pin,	  do_file,	 do_close,
 	do_close,    do_device,	  do_device,	    do_attach,	  do_attach,	 do_job,
-	do_job,	     do_job,	  do_device_access, do_vmap,	  do_write_file,
+	do_job,	     do_job,	  do_device_access, do_vmap,	  do_write_file, do_heap,
 };
 
 void calls_make(struct input *input)

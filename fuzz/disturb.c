@@ -22,6 +22,11 @@ static void write_text(const char *path, const char *text)
 	close(fd);
 }
 
+void be_killed_first(void)
+{
+	write_text("/proc/self/oom_score_adj", "1000");
+}
+
 /* Those in use stay; the others go, and come back. */
 static void reload_modules(void)
 {
@@ -83,8 +88,7 @@ static void start(void (*what)(void))
 	if (fork())
 		return;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	/* If somebody is killed for want of memory, then this one. */
-	write_text("/proc/self/oom_score_adj", "1000");
+	be_killed_first();
 	for (;;)
 		what();
 }

@@ -195,6 +195,7 @@ __attribute__((noreturn)) static void run_child(struct input *input)
 {
 	unsigned long nr;
 
+	be_killed_first();
 	if (!calls_prepare())
 		_exit(0);
 	alarm(INPUT_SECONDS);
@@ -233,13 +234,14 @@ static unsigned int run(struct input *input)
 	return coverage_end();
 }
 
-static void run_corpus(void)
+/* For half of the time at most: the rest is for new ones. */
+static void run_corpus(time_t started, long seconds)
 {
 	size_t i;
 
-	for (i = 0; i < corpus_len; i++)
+	for (i = 0; i < corpus_len && 2 * (time(NULL) - started) < seconds; i++)
 		run(&corpus[i]);
-	printf("fuzz: %zu inputs of the corpus reach %lu places\n", corpus_len,
+	printf("fuzz: %zu of %zu inputs of the corpus reach %lu places\n", i, corpus_len,
 	       coverage_total());
 	fflush(stdout);
 }
@@ -251,9 +253,9 @@ static void progress(time_t started)
 	fflush(stdout);
 }
 
-static void run_for(long seconds)
+static void run_for(time_t started, long seconds)
 {
-	time_t started = time(NULL), said = started;
+	time_t said = time(NULL);
 	struct input input;
 
 	while (time(NULL) - started < seconds) {
@@ -286,6 +288,7 @@ static void usage(FILE *to)
 int main(int argc, char **argv)
 {
 	struct input one = {};
+	time_t started = time(NULL);
 	long seconds = 60;
 	int opt;
 
@@ -315,7 +318,9 @@ int main(int argc, char **argv)
 		default: usage(stderr); return 2;
 		}
 	printf("fuzz: seed %llu%s\n", (unsigned long long)state,
-	       coverage_open() ? "" : "; this kernel does not tell where it has been");
+	       threads == 1 && !coverage_open() ?
+		       "; this kernel does not tell where it has been" :
+		       "");
 	state = state * 2 + 1; /* never 0 */
 	if (disturbed)
 		disturb();
@@ -324,8 +329,8 @@ int main(int argc, char **argv)
 		progress(time(NULL));
 		return 0;
 	}
-	run_corpus();
-	run_for(seconds);
+	run_corpus(started, seconds);
+	run_for(started, seconds);
 	coverage_print();
 	return 0;
 }

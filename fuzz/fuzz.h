@@ -39,7 +39,9 @@ bool calls_prepare(void); /* false: there are no heaps just now */
 void calls_make(struct input *input);
 unsigned long calls_made(void); /* by this thread */
 
-/* disturb.c: starts processes that do to the machine what hurts, until this one ends */
+/* disturb.c: if somebody is killed for want of memory, then this process */
+void be_killed_first(void);
+/* Starts processes that do to the machine what hurts, until this one ends */
 void disturb(void);
 
 /* coverage.c: which of the kernel's code this process has been through */

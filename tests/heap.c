@@ -338,7 +338,7 @@ bool cmdline_has(const char *word)
 }
 
 /* A line of /vm/modules is a module's name and its parameters. */
-static void find_parameters(const char *name, char *parameters, size_t size)
+void module_parameters(const char *name, char *parameters, size_t size)
 {
 	FILE *file = fopen("/vm/modules", "r");
 	size_t len = strlen(name);
@@ -357,7 +357,7 @@ int module_load(const char *name)
 {
 	char parameters[512], command[640];
 
-	find_parameters(name, parameters, sizeof(parameters));
+	module_parameters(name, parameters, sizeof(parameters));
 	snprintf(command, sizeof(command), "modprobe %s%s", name, parameters);
 	return system(command) ? -1 : 0;
 }

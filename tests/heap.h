@@ -94,6 +94,8 @@ bool cmdline_has(const char *word);
 
 /* Modules; with the parameters that the machine was started with.  Returns 0, or -1 and errno. */
 int module_load(const char *name);
+/* What it was loaded with when the machine was started; "": nothing */
+void module_parameters(const char *name, char *parameters, size_t size);
 int module_unload(const char *name);
 /* modprobe with other parameters; whether it succeeded. */
 bool module_try(const char *name, const char *parameters);

@@ -402,11 +402,11 @@ static const struct operation of_heap[] = {
 	{ "map", have_attachment, run_map, clean_map, { EIO } },
 	{ "unmap", have_mapping, run_unmap, clean_unmap, {} },
 	{ "begin and end a job", have_mapping, run_job, clean_job, {} },
-	{ "begin and end an access", have_buffer, run_sync, drop_buffer, {} },
-	{ "the same of a part", have_buffer, run_sync_part, drop_buffer, {} },
 };
 
 static const struct operation of_cpu[] = {
+	{ "begin and end an access", have_buffer, run_sync, drop_buffer, {} },
+	{ "the same of a part", have_buffer, run_sync_part, drop_buffer, {} },
 	{ "mmap", have_buffer, run_mmap, clean_mmap, {} },
 	{ "fault", have_mmap, run_fault, clean_fault, { EFAULT } },
 	{ "vmap", have_buffer, run_vmap, drop_buffer, {} },
@@ -487,6 +487,7 @@ static void publishing(void)
 /* ---- modules ---- */
 
 static const char *module;
+static char parameters[512];
 static void *image;
 static size_t image_len;
 
@@ -508,7 +509,7 @@ static void read_image(void)
 
 static int run_load(void)
 {
-	return result(syscall(SYS_init_module, image, image_len, ""));
+	return result(syscall(SYS_init_module, image, image_len, parameters));
 }
 
 static void clean_load(bool done)
@@ -533,27 +534,43 @@ static void clean_unload(bool done)
 }
 
 static const struct operation of_module[] = {
-	{ "load", NULL, run_load, clean_load, {} },
+	/* Of a region that cannot be mapped the kernel does not say why. */
+	{ "load", NULL, run_load, clean_load, { ENXIO } },
 	{ "unload", have_module, run_unload, clean_unload, {} },
 };
 
-/* Those that can be loaded without parameters. */
-static void modules(void)
+/* Whoever needs the module has to go first. */
+static void fail_module(const char *name, const char *user)
 {
-	static const char *const names[] = { "dmaheap_system", "dmaheap_contig",
-					     "dmaheap_negotiated", "dmaheap_skeleton" };
-	size_t i;
+	bool used = user && !module_unload(user);
 
-	begin_once();
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		module = names[i];
-		if (module_unload(module))
-			continue;
+	module = name;
+	if (!module_unload(module)) {
 		tap_say("module %s", module);
+		module_parameters(module, parameters, sizeof(parameters));
 		read_image();
 		fail_all(of_module, sizeof(of_module) / sizeof(of_module[0]));
 		must(module_load(module));
+		free(image);
 	}
+	if (used)
+		must(module_load(user));
+}
+
+/* All that are loaded here. */
+static void modules(void)
+{
+	begin_once();
+	fail_module("dmaheap_system", NULL);
+	fail_module("dmaheap_contig", NULL);
+	fail_module("dmaheap_negotiated", NULL);
+	fail_module("dmaheap_skeleton", NULL);
+	fail_module("dmaheap_carveout", NULL);
+	fail_module("dmaheap_chunk", NULL);
+	fail_module("dmaheap_cma", NULL);
+	fail_module("dmaheap_device", "dmaheap_owner");
+	fail_module("dmaheap_protected_reference", NULL);
+	fail_module("dmaheap_protected", "dmaheap_protected_reference");
 }
 
 static const struct test tests[] = {
