@@ -167,8 +167,8 @@ struct dmaheap_request {
 };
 
 /*
- * -EINVAL: size 0 or too large, or unknown bits; -ENAMETOOLONG; -ENOMEM; -ENODEV: the heap is gone;
- * -EMFILE, -EINTR, and what else a heap says.  A buffer that could not be named is there all the
+ * -EINVAL: size 0 or too large, or unknown bits; -ENAMETOOLONG; -ENOMEM; -EDQUOT: this user has as
+ * much of the heap as he may; -ENODEV: the heap is gone; -EMFILE, -EINTR, and what else a heap says.  A buffer that could not be named is there all the
  * same: see dmaheap_buffer_name_status().
  */
 int dmaheap_allocate(struct dmaheap_heap *heap, const struct dmaheap_request *request,

@@ -120,6 +120,7 @@ static int allocate_failed(const struct dmaheap_heap *heap, int err, size_t size
 	case -ENODEV: reason = "the heap is gone; open it again"; break;
 	case -EAGAIN: reason = "the heap's module is still being loaded; try again"; break;
 	case -ENOMEM: reason = "there is no such memory now"; break;
+	case -EDQUOT: reason = "more of it than each user may have (user_max in sysfs)"; break;
 	case -ENOTTY: reason = "it is no heap"; break;
 	default: return context_fail(context, err, "allocate", "%zu bytes of %s", size, node);
 	}

@@ -134,6 +134,7 @@ static void why_there_is_no_buffer(void **state)
 		const char *words;
 	} rows[] = {
 		{ ENOMEM, "dma_heap/system: there is no such memory now" },
+		{ EDQUOT, "dma_heap/system: more of it than each user may have" },
 		{ ENODEV, "the heap is gone; open it again" },
 		{ ENOTTY, "it is no heap" },
 		{ EMFILE, "too many open files" },

@@ -23,7 +23,9 @@
  * EINVAL @len is 0 or cannot be rounded up to a page, @fd is not 0, @fd_flags
  *        or @heap_flags holds an unknown bit, or the caller's structure ends
  *        before @fd, so that there is no place for the answer
- * ENOMEM no memory for a buffer of this size, or more than the heap ever gives
+ * ENOMEM no memory for a buffer of this size, or more than the heap ever gives, or than who
+ *        asks may have of all heaps
+ * EDQUOT more than each user may have of this heap
  * EINTR  a fatal signal came while the memory was being collected
  * EMFILE the process has no file descriptor left (ENFILE: nor has the system)
  * EFAULT @data cannot be read or written; no file descriptor is left behind
