@@ -3,7 +3,8 @@
  * dmaheap.h: allocate buffers from DMA-BUF heaps, use them, share them, and see who holds them.
  *
  * Functions return 0, or a negative errno; dmaheap_message() then says in words which step failed
- * and on what, if the function had a context.  None prints.  What a function gives through a pointer is untouched if it fails.
+ * and on what, if the function had a context.  None prints.  What a function gives through a
+ * pointer is untouched if it fails.
  * Functions whose result is no status (dmaheap_buffer_size(), ...) cannot fail.
  *
  * A context, and all that was made from it, is to be used by one thread at a time; different
@@ -168,8 +169,9 @@ struct dmaheap_request {
 
 /*
  * -EINVAL: size 0 or too large, or unknown bits; -ENAMETOOLONG; -ENOMEM; -EDQUOT: this user has as
- * much of the heap as he may; -ENODEV: the heap is gone; -EMFILE, -EINTR, and what else a heap says.  A buffer that could not be named is there all the
- * same: see dmaheap_buffer_name_status().
+ * much of the heap as he may; -ENODEV: the heap is gone; -EMFILE, -EINTR, and what else a heap
+ * says.  A buffer that could not be named is there all the same: see
+ * dmaheap_buffer_name_status().
  */
 int dmaheap_allocate(struct dmaheap_heap *heap, const struct dmaheap_request *request,
 		     struct dmaheap_buffer **buffer);
@@ -248,9 +250,8 @@ enum dmaheap_gap {
 	DMAHEAP_GAP_UNREADABLE = 1 << 0, /* processes that this one may not read */
 	DMAHEAP_GAP_PROC = 1 << 1,	 /* /proc could not be read, or does not list all */
 	DMAHEAP_GAP_NAMESPACE = 1 << 2,	 /* processes of other PID namespaces */
-	DMAHEAP_GAP_UNHELD =
-		1 << 3,		    /* there was no dma_buf/bufinfo, which lists all buffers */
-	DMAHEAP_GAP_LINES = 1 << 4, /* lines in debugfs that are not understood */
+	DMAHEAP_GAP_UNHELD = 1 << 3,	 /* no dma_buf/bufinfo, which lists all buffers */
+	DMAHEAP_GAP_LINES = 1 << 4,	 /* lines in debugfs that are not understood */
 };
 
 /* Where something was found. */

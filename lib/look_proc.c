@@ -408,7 +408,7 @@ static bool is_buffer(const struct maps *maps, const struct mapping *mapping)
 	is = ask_file_system(maps, mapping);
 	if (is > 0)
 		maps->look->device = mapping->device;
-	return is;
+	return is != 0;
 }
 
 static void add_mapping(struct dmaheap_holder *holder, uint64_t size)

@@ -32,20 +32,22 @@ struct node_ioctl {
 };
 
 /*
- * The buffer pays what it is, which may be more than what was asked for.  What a heap exports by
- * itself, nobody knows when it goes.
+ * The buffer pays what it is, which may be more than what was asked for, to the heap that it is of: a
+ * heap may take it from another, which it then holds.  Of what a heap exports by itself nobody knows
+ * when it goes, and what it gives a second time is paid for.
  */
 static int pay(struct dma_heap *heap, struct dma_buf *dmabuf, struct dmaheap_charge *charge)
 {
 	struct dma_heap_buffer *buffer = dmaheap_buffer_of(dmabuf);
 	int err = 0;
 
-	if (!buffer || buffer->size >> PAGE_SHIFT != charge->pages)
+	if (!buffer || buffer->charge.pages || buffer->heap != heap ||
+	    buffer->size >> PAGE_SHIFT != charge->pages)
 		dmaheap_uncharge(&heap->users, charge);
-	if (!buffer)
+	if (!buffer || buffer->charge.pages)
 		return 0;
 	if (!charge->pages)
-		err = dmaheap_charge(&heap->users, buffer->size >> PAGE_SHIFT, charge);
+		err = dmaheap_charge(&buffer->heap->users, buffer->size >> PAGE_SHIFT, charge);
 	if (!err)
 		buffer->charge = *charge;
 	return err;

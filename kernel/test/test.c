@@ -35,6 +35,8 @@
  * @lock:	protects all of it: one call at a time
  * @dev:	the device, or NULL
  * @attached:	&struct attached by id
+ * @let_go:	mappings that it gave up when it was suspended
+ * @taken_again: of these, those that it made anew when it was resumed
  * @kept:	dma-buf kept mapped for the kernel, or NULL
  * @kept_map:	its mapping
  * @held:	the heap held, or NULL
@@ -45,6 +47,8 @@ struct importer {
 	struct mutex lock;
 	struct device *dev;
 	struct xarray attached;
+	u32 let_go;
+	u32 taken_again;
 	struct dma_buf *kept;
 	struct iosys_map kept_map;
 	struct dma_heap *held;
@@ -230,6 +234,8 @@ static long test_name(struct importer *importer, void *arg)
 	if (!importer->dev)
 		return -ENODEV;
 	strscpy(data->name, dev_name(importer->dev), sizeof(data->name));
+	data->let_go = importer->let_go;
+	data->taken_again = importer->taken_again;
 	return 0;
 }
 
@@ -271,14 +277,14 @@ static int suspend(struct device *dev)
 		return 0;
 	xa_for_each(&importer->attached, id, attached)
 		for (dir = 0; dir < ARRAY_SIZE(attached->maps); dir++)
-			for (i = 0; i < attached->maps[dir]; i++)
+			for (i = 0; i < attached->maps[dir]; i++, importer->let_go++)
 				dma_buf_unmap_attachment_unlocked(attached->attachment,
 								  attached->sgt, dir);
 	return 0;
 }
 
-/* Maps as often as before, or as often as it can be. */
-static void map_again(struct attached *attached, unsigned int dir)
+/* Maps as often as before, or as often as it can be; how often that was. */
+static unsigned int map_again(struct attached *attached, unsigned int dir)
 {
 	unsigned int wanted = attached->maps[dir];
 	struct sg_table *sgt;
@@ -286,9 +292,10 @@ static void map_again(struct attached *attached, unsigned int dir)
 	for (attached->maps[dir] = 0; attached->maps[dir] < wanted; attached->maps[dir]++) {
 		sgt = dma_buf_map_attachment_unlocked(attached->attachment, dir);
 		if (IS_ERR(sgt))
-			return;
+			break;
 		attached->sgt = sgt;
 	}
+	return attached->maps[dir];
 }
 
 static int resume(struct device *dev)
@@ -302,7 +309,7 @@ static int resume(struct device *dev)
 		return 0;
 	xa_for_each(&importer->attached, id, attached)
 		for (dir = 0; dir < ARRAY_SIZE(attached->maps); dir++)
-			map_again(attached, dir);
+			importer->taken_again += map_again(attached, dir);
 	return 0;
 }
 

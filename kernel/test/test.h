@@ -143,9 +143,11 @@ struct dmaheap_test_witness {
 /* Says of an attachment that the device cannot scatter, by dma_heap_require_contiguous(). */
 #define DMAHEAP_TEST_REQUIRE_CONTIGUOUS _IOW('T', 0x11, __u32)
 
-/* What the file's device is called.  ENODEV: it has none. */
+/* What the file's device is called, and what it has done.  ENODEV: it has none. */
 struct dmaheap_test_name {
 	char name[64];
+	__u32 let_go;	   /* mappings, when it was suspended */
+	__u32 taken_again; /* of these, when it was resumed */
 };
 #define DMAHEAP_TEST_NAME _IOR('T', 0x12, struct dmaheap_test_name)
 

@@ -444,11 +444,15 @@ static void suspended(void)
 	int device = device_new(64, 0), fd = cached_buffer(LEN);
 	uint32_t id = device_attach(device, fd);
 	char *bytes = buffer_map(fd, LEN), *seen = must((char *)malloc(LEN));
+	struct dmaheap_test_name name;
 
 	fill(bytes, LEN, 0, 1);
 	device_map(device, id, BOTH_WAYS);
 	device_map(device, id, TO_DEVICE);
 	suspend_devices();
+	must(ioctl(device, DMAHEAP_TEST_NAME, &name));
+	check_equal(name.let_go, 2);
+	check_equal(name.taken_again, 2);
 	device_read(device, id, 0, seen, LEN);
 	check(is_filled(seen, LEN, 0, 1));
 	fill(seen, LEN, 0, 2);
