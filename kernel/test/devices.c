@@ -82,11 +82,12 @@ static void platform_destroy(struct platform_device *pdev)
 struct pci_testdev {
 	struct list_head link;
 	struct pci_dev *pdev;
+	struct importer *importer;
 	bool taken;
 	bool coherent; /* by itself */
 };
 
-/* Protects the list and who is taken. */
+/* Protects the list and who is taken, and by whom. */
 static DEFINE_MUTEX(testdevs_lock);
 static LIST_HEAD(testdevs);
 
@@ -121,6 +122,7 @@ static struct pci_driver testdev_driver = {
 	.id_table = testdev_ids,
 	.probe = testdev_probe,
 	.remove = testdev_remove,
+	.driver.pm = &device_pm,
 };
 
 static struct device *pci_take(void)
@@ -142,6 +144,7 @@ static void pci_give_back(struct pci_dev *pdev)
 
 	guard(mutex)(&testdevs_lock);
 	compat_set_coherent(&pdev->dev, testdev->coherent);
+	testdev->importer = NULL;
 	testdev->taken = false;
 }
 
@@ -163,6 +166,25 @@ struct device *device_create_as(const struct dmaheap_test_device *data)
 		return ERR_PTR(err);
 	}
 	return dev;
+}
+
+/* PCI devices have data of their own, which stays when the importer goes. */
+void device_set_importer(struct device *dev, struct importer *importer)
+{
+	if (!dev_is_pci(dev)) {
+		dev_set_drvdata(dev, importer);
+		return;
+	}
+	guard(mutex)(&testdevs_lock);
+	((struct pci_testdev *)dev_get_drvdata(dev))->importer = importer;
+}
+
+struct importer *device_importer(struct device *dev)
+{
+	if (!dev_is_pci(dev))
+		return dev_get_drvdata(dev);
+	guard(mutex)(&testdevs_lock);
+	return ((struct pci_testdev *)dev_get_drvdata(dev))->importer;
 }
 
 void device_give_back(struct device *dev)

@@ -7,7 +7,9 @@
 
 #include "test.h"
 
-/* test.c: what platform devices do when the system is suspended; their drvdata says to whom */
+struct importer;
+
+/* test.c: what devices do to their importer's mappings when the system is suspended */
 extern const struct dev_pm_ops device_pm;
 
 int devices_init(void);
@@ -15,5 +17,9 @@ void devices_exit(void);
 
 struct device *device_create_as(const struct dmaheap_test_device *data);
 void device_give_back(struct device *dev);
+
+/* Whose device it is, NULL: nobody's. */
+void device_set_importer(struct device *dev, struct importer *importer);
+struct importer *device_importer(struct device *dev);
 
 #endif /* _DMAHEAP_TEST_DEVICES_H */

@@ -18,7 +18,6 @@
 #include <linux/iosys-map.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
-#include <linux/pci.h>
 #include <linux/pm.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -82,8 +81,7 @@ static long test_device(struct importer *importer, void *arg)
 	if (IS_ERR(dev))
 		return PTR_ERR(dev);
 	importer->dev = dev;
-	if (!dev_is_pci(dev))
-		dev_set_drvdata(dev, importer);
+	device_set_importer(dev, importer);
 	return 0;
 }
 
@@ -268,7 +266,7 @@ static long test_unmap(struct importer *importer, void *arg)
  */
 static int suspend(struct device *dev)
 {
-	struct importer *importer = dev_get_drvdata(dev);
+	struct importer *importer = device_importer(dev);
 	struct attached *attached;
 	unsigned long id;
 	unsigned int dir, i;
@@ -300,7 +298,7 @@ static unsigned int map_again(struct attached *attached, unsigned int dir)
 
 static int resume(struct device *dev)
 {
-	struct importer *importer = dev_get_drvdata(dev);
+	struct importer *importer = device_importer(dev);
 	struct attached *attached;
 	unsigned long id;
 	unsigned int dir;
