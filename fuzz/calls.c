@@ -20,22 +20,25 @@
 #include "../kernel/test/test.h"
 #include "fuzz.h"
 
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 #define MAX_HEAPS 32
 /* So few that calls meet what others have made. */
 #define MAX_FDS 6
 #define MAX_DEVICES 3
 #define MAX_MAPS 4
-#define MAX_FILES 64
-#define SIZE_MAX_SANE (64ULL << 20) /* so that memory lasts for most calls */
+#define MAX_FILES 128
+#define SIZE_MAX_SANE (8ULL << 20) /* mostly: so that calls are many, and memory lasts */
 
 static int heaps[MAX_HEAPS], nr_heaps;
-static int files[MAX_FILES], nr_files; /* of sysfs, to be written */
-static int fds[MAX_FDS];	       /* buffers and sync files */
+/* Of sysfs and debugfs, to be read and written: first those of all heaps together. */
+static int files[MAX_FILES], nr_files, nr_common_files;
+static int fds[MAX_FDS]; /* buffers and sync files */
 static int devices[MAX_DEVICES];
 static struct map {
 	char *bytes;
 	size_t len;
 } maps[MAX_MAPS];
+static struct dma_heap_sync_data part; /* that was begun last */
 static _Thread_local unsigned long made;
 static _Thread_local sigjmp_buf after_fault;
 
@@ -72,13 +75,40 @@ static void open_heaps(void)
 
 static void open_file(const char *path)
 {
-	if (nr_files < MAX_FILES && (files[nr_files] = open(path, O_RDWR | O_CLOEXEC)) >= 0)
-		nr_files++;
+	static const int ways[] = { O_RDWR, O_WRONLY, O_RDONLY }; /* whatever it allows */
+	int fd = -1;
+	size_t i;
+
+	for (i = 0; i < LENGTH(ways) && fd < 0 && nr_files < MAX_FILES; i++)
+		fd = open(path, ways[i] | O_CLOEXEC);
+	if (fd >= 0)
+		files[nr_files++] = fd;
 }
 
-static void open_files(void)
+static void open_common_files(void)
 {
-	static const char *const names[] = { "pool/fill", "pool/drain", "user_max" };
+	static const char *const names[] = {
+		"/sys/module/dmaheap_core/parameters/pool_max",
+		"/sys/module/dmaheap_core/parameters/charge",
+		"/sys/module/dmaheap_core/parameters/check",
+		"/sys/kernel/debug/dmaheap/buffers",
+		"/sys/kernel/debug/dmaheap/mistakes",
+		"/sys/kernel/debug/tracing/events/dmaheap/enable",
+		"/proc/sys/vm/drop_caches",
+	};
+	size_t i;
+
+	for (i = 0; i < LENGTH(names); i++)
+		open_file(names[i]);
+	nr_common_files = nr_files;
+}
+
+static void open_files_of_heaps(void)
+{
+	static const char *const names[] = { "pool/fill",	    "pool/drain",
+					     "pool/clean_bytes",    "pool/dirty_bytes",
+					     "pool/hit_bytes",	    "cache/cleaned_bytes",
+					     "cache/skipped_bytes", "user_max" };
 	const char *class = class_of_ours();
 	DIR *dir = opendir(class);
 	struct dirent *entry;
@@ -86,17 +116,13 @@ static void open_files(void)
 	size_t i;
 
 	while (dir && (entry = readdir(dir)))
-		for (i = 0; entry->d_name[0] != '.' && i < 3; i++) {
+		for (i = 0; entry->d_name[0] != '.' && i < LENGTH(names); i++) {
 			snprintf(path, sizeof(path), "%s/%s/%s", class, entry->d_name,
 				 names[i]);
 			open_file(path);
 		}
 	if (dir)
 		closedir(dir);
-	open_file("/sys/module/dmaheap_core/parameters/pool_max");
-	open_file("/sys/module/dmaheap_core/parameters/charge");
-	open_file("/sys/module/dmaheap_core/parameters/check");
-	open_file("/proc/sys/vm/drop_caches");
 }
 
 bool calls_prepare(void)
@@ -108,7 +134,8 @@ bool calls_prepare(void)
 	for (i = 0; i < MAX_DEVICES; i++)
 		devices[i] = -1;
 	open_heaps();
-	open_files();
+	open_common_files();
+	open_files_of_heaps();
 	return nr_heaps > 0;
 }
 
@@ -133,7 +160,7 @@ static uint64_t take_number(struct input *input)
 	uint64_t kind = take(input, 8);
 
 	if (kind < 3)
-		return edges[take(input, sizeof(edges) / sizeof(edges[0]))];
+		return edges[take(input, LENGTH(edges))];
 	if (kind < 6)
 		return take(input, 1 << 14) * 4096 + (kind == 5 ? take(input, 4096) : 0);
 	return input_take(input, 8);
@@ -164,14 +191,43 @@ static int *slot(struct input *input, int *from, int nr)
 	return &from[take(input, nr)];
 }
 
+static void drop(int *where)
+{
+	if (*where > 2)
+		close(*where);
+	*where = -1;
+}
+
 /* What was there goes; 0 and up are the standard files, which stay. */
 static void put(int *where, int fd)
 {
 	if (fd < 3)
 		return;
-	if (*where > 2)
-		close(*where);
+	drop(where);
 	*where = fd;
+}
+
+/* What a slot has; if nothing, what most calls can do something with. */
+static int have_buffer(struct input *input)
+{
+	struct dma_heap_allocation_data data = { .len = 300 << 10,
+						 .fd_flags = O_RDWR | O_CLOEXEC };
+	int *where = slot(input, fds, MAX_FDS);
+
+	if (*where < 0 && !ioctl(heaps[take(input, nr_heaps)], DMA_HEAP_IOCTL_ALLOC, &data))
+		put(where, data.fd);
+	return *where;
+}
+
+static int have_device(struct input *input)
+{
+	struct dmaheap_test_device data = { .mask_bits = 64 };
+	int *where = slot(input, devices, MAX_DEVICES);
+
+	if (*where < 0)
+		put(where, open(DMAHEAP_TEST_NODE, O_RDWR | O_CLOEXEC));
+	ioctl(*where, DMAHEAP_TEST_DEVICE, &data);
+	return *where;
 }
 
 /* ---- calls ---- */
@@ -210,17 +266,31 @@ static void do_any_ioctl(struct input *input)
 	      number, take(input, 8) ? (void *)argument : (void *)take_number(input));
 }
 
+/* Mostly a page or some of a buffer, and the end of what was begun: else all is refused. */
 static void do_sync_part(struct input *input)
 {
-	struct dma_heap_sync_data data = {
-		.fd = take_fd(input, fds, MAX_FDS),
-		.flags = take(input, 8) ? take(input, 8) : take_number(input),
-		.offset = take_number(input),
-		.len = take_number(input),
-		.pad = take(input, 16) ? 0 : 1,
-	};
+	struct dma_heap_sync_data data = part;
+	uint64_t kind = take(input, 8);
 
-	ioctl(heaps[take(input, nr_heaps)], DMA_HEAP_IOCTL_SYNC, &data);
+	if (!kind)
+		data = (struct dma_heap_sync_data){
+			.fd = take_fd(input, fds, MAX_FDS),
+			.flags = take_number(input),
+			.offset = take_number(input),
+			.len = take_number(input),
+			.pad = take(input, 2),
+		};
+	else if (kind < 5)
+		data = (struct dma_heap_sync_data){
+			.fd = have_buffer(input),
+			.flags = DMA_BUF_SYNC_START | (1 + take(input, 3)),
+			.offset = take(input, 80) * 4096,
+			.len = 1 + take(input, 1 << 14),
+		};
+	else
+		data.flags |= DMA_BUF_SYNC_END;
+	if (!ioctl(heaps[take(input, nr_heaps)], DMA_HEAP_IOCTL_SYNC, &data))
+		part = data;
 }
 
 static void do_sync(struct input *input)
@@ -381,12 +451,7 @@ static void do_file(struct input *input)
 
 static void do_close(struct input *input)
 {
-	int *where =
-		take(input, 4) ? slot(input, fds, MAX_FDS) : slot(input, devices, MAX_DEVICES);
-
-	if (*where > 2)
-		close(*where);
-	*where = -1;
+	drop(take(input, 4) ? slot(input, fds, MAX_FDS) : slot(input, devices, MAX_DEVICES));
 }
 
 static void do_device(struct input *input)
@@ -404,29 +469,6 @@ static void do_device(struct input *input)
 		put(slot(input, devices, MAX_DEVICES), device);
 	else if (device >= 0)
 		close(device);
-}
-
-/* What a slot has; if nothing, what most calls can do something with. */
-static int have_device(struct input *input)
-{
-	struct dmaheap_test_device data = { .mask_bits = 64 };
-	int *where = slot(input, devices, MAX_DEVICES);
-
-	if (*where < 0)
-		put(where, open(DMAHEAP_TEST_NODE, O_RDWR | O_CLOEXEC));
-	ioctl(*where, DMAHEAP_TEST_DEVICE, &data);
-	return *where;
-}
-
-static int have_buffer(struct input *input)
-{
-	struct dma_heap_allocation_data data = { .len = 300 << 10,
-						 .fd_flags = O_RDWR | O_CLOEXEC };
-	int *where = slot(input, fds, MAX_FDS);
-
-	if (*where < 0 && !ioctl(heaps[take(input, nr_heaps)], DMA_HEAP_IOCTL_ALLOC, &data))
-		put(where, data.fd);
-	return *where;
 }
 
 /* Mostly mapped at once: little happens to what is only attached. */
@@ -511,36 +553,52 @@ static void do_heap(struct input *input)
 		put(slot(input, fds, MAX_FDS), data.fd);
 }
 
-static void do_write_file(struct input *input)
+static void do_read_or_write(struct input *input)
 {
 	static const char *const words[] = { "0",    "1",	"4096",	  "3M", "64M",	"1T",
 					     "none", "memlock", "cgroup", "-1", "many", "" };
-	char text[32];
+	int nr = take(input, 2) && nr_common_files ? nr_common_files : nr_files;
+	int file = nr ? files[take(input, nr)] : -1;
+	char text[4096];
 	int len;
 
-	if (!nr_files)
+	if (take(input, 2)) {
+		(void)!pread(file, text, sizeof(text), take(input, 4) ? 0 : take(input, 512));
 		return;
+	}
 	if (take(input, 4))
 		len = snprintf(text, sizeof(text), "%s", words[take(input, 12)]);
 	else
 		len = snprintf(text, sizeof(text), "%llu",
 			       (unsigned long long)take_number(input));
-	(void)!pwrite(files[take(input, nr_files)], text, len, 0);
+	(void)!pwrite(file, text, len, 0);
 }
 
 /* Some more often than others. */
 static void (*const calls[])(struct input *) = {
-	do_allocate, do_allocate, do_allocate,	    do_any_ioctl, do_sync_part,	 do_sync,
-	do_sync,     do_name,	  do_fence,	    do_mmap,	  do_mmap,	 do_munmap,
-	do_touch,    do_touch,	  do_change_map,    do_pin,	  do_file,	 do_close,
-	do_close,    do_device,	  do_device,	    do_attach,	  do_attach,	 do_job,
-	do_job,	     do_job,	  do_device_access, do_vmap,	  do_write_file, do_heap,
+	do_allocate, do_allocate, do_allocate,	    do_any_ioctl, do_sync_part,	    do_sync,
+	do_sync,     do_name,	  do_fence,	    do_mmap,	  do_mmap,	    do_munmap,
+	do_touch,    do_touch,	  do_change_map,    do_pin,	  do_file,	    do_close,
+	do_close,    do_device,	  do_device,	    do_attach,	  do_attach,	    do_job,
+	do_job,	     do_job,	  do_device_access, do_vmap,	  do_read_or_write, do_heap,
 };
 
 void calls_make(struct input *input)
 {
 	while (!input_ends(input)) {
-		calls[take(input, sizeof(calls) / sizeof(calls[0]))](input);
+		calls[take(input, LENGTH(calls))](input);
 		made++;
 	}
+}
+
+void calls_end(void)
+{
+	int i;
+
+	for (i = 0; i < MAX_FDS; i++)
+		drop(&fds[i]);
+	for (i = 0; i < MAX_MAPS; i++)
+		drop_map(&maps[i]);
+	for (i = 0; i < MAX_DEVICES; i++)
+		drop(&devices[i]);
 }

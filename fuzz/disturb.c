@@ -30,7 +30,7 @@ void be_killed_first(void)
 /* Those in use stay; the others go, and come back. */
 static void reload_modules(void)
 {
-	static const char *const names[] = { "dmaheap_system", "dmaheap_contig",
+	static const char *const names[] = { "dmaheap_system", "dmaheap_contig", "dmaheap_cma",
 					     "dmaheap_negotiated", "dmaheap_skeleton" };
 	char command[64];
 	size_t i;

@@ -196,7 +196,8 @@ __attribute__((noreturn)) static void run_child(struct input *input)
 	unsigned long nr;
 
 	be_killed_first();
-	if (!calls_prepare())
+	/* Modules come and go: each opens what there is now. */
+	if (disturbed && !calls_prepare())
 		_exit(0);
 	alarm(INPUT_SECONDS);
 	coverage_begin();
@@ -206,6 +207,7 @@ __attribute__((noreturn)) static void run_child(struct input *input)
 		calls_make(input);
 		nr = calls_made();
 	}
+	calls_end();
 	_exit(nr > 254 ? 254 : nr);
 }
 
@@ -322,8 +324,12 @@ int main(int argc, char **argv)
 		       "; this kernel does not tell where it has been" :
 		       "");
 	state = state * 2 + 1; /* never 0 */
-	if (disturbed)
+	if (disturbed) {
 		disturb();
+	} else if (!calls_prepare()) {
+		fprintf(stderr, "fuzz: there are no heaps\n");
+		return 1;
+	}
 	if (one.len) {
 		run(&one);
 		progress(time(NULL));

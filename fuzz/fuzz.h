@@ -38,6 +38,8 @@ static inline bool input_ends(const struct input *input)
 bool calls_prepare(void); /* false: there are no heaps just now */
 void calls_make(struct input *input);
 unsigned long calls_made(void); /* by this thread */
+/* Lets go of all that they have left open, while somebody still looks at the code that runs. */
+void calls_end(void);
 
 /* disturb.c: if somebody is killed for want of memory, then this process */
 void be_killed_first(void);

@@ -76,12 +76,14 @@ static inline void compat_cma_free(struct compat_cma *cma, struct page *page, si
 static inline struct page *compat_cma_alloc(struct compat_cma *cma, size_t len,
 					    unsigned int order)
 {
+	struct device *dev = &cma->pdev->dev;
 	dma_addr_t addr;
 	struct page *page =
-		dma_alloc_pages(&cma->pdev->dev, compat_cma_size(len), &addr,
-				DMA_BIDIRECTIONAL, GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY);
+		dma_alloc_pages(dev, compat_cma_size(len), &addr, DMA_BIDIRECTIONAL,
+				GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY);
 
-	if (page && page_count(page + 1) != 1) {
+	/* A mapping, too: kernels with DMA_API_DEBUG want to see its address checked. */
+	if (page && (dma_mapping_error(dev, addr) || page_count(page + 1) != 1)) {
 		compat_cma_free(cma, page, len);
 		return NULL;
 	}

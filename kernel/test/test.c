@@ -62,10 +62,11 @@ struct attached {
 	unsigned int maps[DMA_NONE];
 };
 
-/* A heap published by a test. */
+/* A heap published by a test; its buffers are @lender's, of which it has a reference, if any. */
 struct published {
 	struct list_head link;
 	struct dma_heap *heap;
+	struct dma_heap *lender;
 	char name[64];
 };
 
@@ -585,20 +586,30 @@ static long test_alloc(struct importer *importer, void *arg)
 
 /* ---- heaps ---- */
 
-static struct dma_buf *empty_allocate(struct dma_heap *heap, unsigned long len, u32 fd_flags,
-				      u64 heap_flags)
+static struct dma_buf *lent_allocate(struct dma_heap *heap, unsigned long len, u32 fd_flags,
+				     u64 heap_flags)
 {
-	return ERR_PTR(-ENOMEM);
+	const struct published *published = dma_heap_get_drvdata(heap);
+
+	if (!published->lender)
+		return ERR_PTR(-ENOMEM);
+	return dma_heap_buffer_alloc(published->lender, len, fd_flags, heap_flags);
 }
 
-static const struct dma_heap_ops empty_ops = {
-	.allocate = empty_allocate,
+static const struct dma_heap_ops lent_ops = {
+	.allocate = lent_allocate,
 };
+
+static void published_free(struct published *published)
+{
+	dma_heap_put(published->lender);
+	kfree(published);
+}
 
 static long test_add(struct importer *importer, void *arg)
 {
 	struct dmaheap_test_heap *data = arg;
-	struct dma_heap_export_info info = { .name = data->name, .ops = &empty_ops };
+	struct dma_heap_export_info info = { .name = data->name, .ops = &lent_ops };
 	struct published *published = kzalloc(sizeof(*published), GFP_KERNEL);
 	int err;
 
@@ -606,11 +617,13 @@ static long test_add(struct importer *importer, void *arg)
 		return -ENOMEM;
 	data->name[sizeof(data->name) - 1] = '\0';
 	strscpy(published->name, data->name, sizeof(published->name));
+	published->lender = importer->held;
+	importer->held = NULL;
 	info.priv = published;
 	published->heap = dma_heap_add(&info);
 	if (IS_ERR(published->heap)) {
 		err = PTR_ERR(published->heap);
-		kfree(published);
+		published_free(published);
 		return err;
 	}
 	if (WARN_ON(dma_heap_get_drvdata(published->heap) != published))
@@ -623,7 +636,7 @@ static void unpublish(struct published *published)
 {
 	list_del(&published->link);
 	dma_heap_remove(published->heap);
-	kfree(published);
+	published_free(published);
 }
 
 static long test_remove(struct importer *importer, void *arg)

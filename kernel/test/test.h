@@ -86,7 +86,10 @@ struct dmaheap_test_alloc {
 };
 #define DMAHEAP_TEST_ALLOC _IOWR('T', 0x07, struct dmaheap_test_alloc)
 
-/* Publishes a heap that allocates nothing (ENOMEM), or removes such a one. */
+/*
+ * Publishes a heap, or removes such a one.  It allocates from the heap held, which it then holds
+ * instead of the file; if none is held, it has nothing (ENOMEM).
+ */
 #define DMAHEAP_TEST_ADD _IOW('T', 0x08, struct dmaheap_test_heap)
 #define DMAHEAP_TEST_REMOVE _IOW('T', 0x09, struct dmaheap_test_heap)
 

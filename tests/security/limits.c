@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -38,20 +39,19 @@ static void as_user(uid_t uid, void (*run)(int heap), int heap)
 	check_equal(status, 0);
 }
 
-/* The heap's directory in sysfs. */
-static const char *user_max_file(void)
+static const char *user_max_file(const char *heap)
 {
 	static char path[256];
 
-	snprintf(path, sizeof(path), "/sys/class/dma_heap/%s/user_max", heap_name());
+	snprintf(path, sizeof(path), "/sys/class/dma_heap/%s/user_max", heap);
 	if (access(path, F_OK))
-		snprintf(path, sizeof(path), "/sys/class/dmaheap/%s/user_max", heap_name());
+		snprintf(path, sizeof(path), "/sys/class/dmaheap/%s/user_max", heap);
 	return path;
 }
 
 static void set_user_max(const char *text)
 {
-	file_write(user_max_file(), text);
+	file_write(user_max_file(heap_name()), text);
 }
 
 static void set_memlock(size_t bytes)
@@ -213,6 +213,57 @@ static void by_what_it_takes(void)
 	set_user_max("0");
 }
 
+static void four_of_each(int heap)
+{
+	int one = must(heap_try(heap, 4 * MIB)), two = must(heap_try(heap, 4 * MIB));
+
+	/* One has no more, though the other would allow 6 at a time. */
+	check_errno(heap_try(heap, 4096), EDQUOT);
+	close(one);
+	must(heap_try(heap, 4 * MIB));
+	close(two);
+	check_errno(heap_try(heap, 7 * MIB), EDQUOT);
+}
+
+static void eight(int heap)
+{
+	must(heap_try(heap, 8 * MIB));
+}
+
+static int owner;
+
+/* With a buffer that outlives the heap that it was asked of. */
+static void borrow_and_remove(int heap)
+{
+	struct dmaheap_test_heap name = { .name = "borrower" };
+	int fd = must(heap_try(heap, 4 * MIB));
+
+	must(ioctl(owner, DMAHEAP_TEST_REMOVE, &name));
+	close(heap);
+	close(fd);
+}
+
+/* It counts for the heap that it is of, which is there as long as it is; the other may go. */
+static void of_another_heap(void)
+{
+	struct dmaheap_test_heap heap = {}, name = { .name = "borrower" };
+	int lender = heap_open(), borrower;
+
+	owner = device_open();
+	snprintf(heap.name, sizeof(heap.name), "%s", heap_name());
+	must(ioctl(owner, DMAHEAP_TEST_HOLD, &heap));
+	must(ioctl(owner, DMAHEAP_TEST_ADD, &name));
+	borrower = must(open("/dev/dma_heap/borrower", O_RDONLY | O_CLOEXEC));
+	set_user_max("8M");
+	file_write(user_max_file("borrower"), "6M");
+	as_user(1000, four_of_each, borrower);
+	as_user(1000, eight, lender);
+	as_user(1000, borrow_and_remove, borrower);
+	close(borrower);
+	as_user(1000, eight, lender);
+	set_user_max("0");
+}
+
 /* ---- a memory cgroup ---- */
 
 static uint64_t group_number(const char *file)
@@ -289,16 +340,17 @@ static bool refuses(const char *path, const char *text)
 static void nonsense(void)
 {
 	check(refuses(CHARGE, "everybody"));
-	check(refuses(user_max_file(), "-1"));
-	check(refuses(user_max_file(), "1"));
-	check(refuses(user_max_file(), "many"));
-	check(refuses(user_max_file(), "18446744073709551616"));
+	check(refuses(user_max_file(heap_name()), "-1"));
+	check(refuses(user_max_file(heap_name()), "1"));
+	check(refuses(user_max_file(heap_name()), "many"));
+	check(refuses(user_max_file(heap_name()), "18446744073709551616"));
 }
 
 static const struct test tests[] = {
 	TEST(memlock, "memlock: a user has its limit, root has none"),
 	TEST(pays_until_the_end, "memlock: who asked pays until the buffer is gone"),
 	TEST(user_max, "a heap's limit for each user"),
+	TEST(of_another_heap, "a buffer that a heap has from another counts for that one"),
 	TEST(by_what_it_takes, "what counts is what a buffer takes"),
 	TEST(cgroup, "cgroup: over its limit it is ENOMEM, and nobody is killed"),
 	TEST(nonsense, "what makes no sense is refused"),
