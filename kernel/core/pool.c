@@ -16,9 +16,12 @@
 void dmaheap_pool_account(struct dmaheap_pool *pool, int nid, enum dmaheap_pool_state state,
 			  long nr)
 {
+	unsigned long *of_state = &pool->nodes[nid].nr_pages[state];
+
 	lockdep_assert_held(&pool->lock);
-	pool->nodes[nid].nr_pages[state] += nr;
-	pool->size += nr;
+	/* Some only want to know about how many there are, and take no lock. */
+	WRITE_ONCE(*of_state, *of_state + nr);
+	WRITE_ONCE(pool->size, pool->size + nr);
 	mod_node_page_state(NODE_DATA(nid), NR_KERNEL_MISC_RECLAIMABLE, nr);
 }
 
@@ -408,7 +411,7 @@ static void note_late(struct dmaheap_pool *pool, int nid, size_t len)
 	lockdep_assert_held(&pool->lock);
 	if (pool->combined || len <= pool->late)
 		return;
-	pool->late = len;
+	WRITE_ONCE(pool->late, len);
 	pool->late_nid = nid;
 }
 
@@ -523,7 +526,7 @@ size_t dmaheap_pool_lacks(struct dmaheap_pool *pool, int *nid)
 	*nid = pool->late_nid;
 	if (pool->closed || !pool->late ||
 	    node_pages(&pool->nodes[*nid]) >= 2 * (pool->late >> PAGE_SHIFT))
-		pool->late = 0;
+		WRITE_ONCE(pool->late, 0);
 	return pool->late;
 }
 
@@ -635,8 +638,8 @@ void dmaheap_pool_close(struct dmaheap_pool *pool)
 	static const struct dmaheap_shrink how = { .nid = NUMA_NO_NODE, .wait = true };
 
 	scoped_guard(spinlock, &pool->lock) {
-		pool->closed = true;
-		pool->late = 0;
+		WRITE_ONCE(pool->closed, true);
+		WRITE_ONCE(pool->late, 0);
 	}
 	dmaheap_zero_stop(pool);
 	dmaheap_pool_shrink(pool, &how, ULONG_MAX);

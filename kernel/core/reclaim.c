@@ -170,7 +170,7 @@ unsigned long dmaheap_pool_shrink(struct dmaheap_pool *pool, const struct dmahea
 		nr = min(nr, pool->size);
 		/* Who wants less does not want more. */
 		if (!how->idle)
-			pool->late = 0;
+			WRITE_ONCE(pool->late, 0);
 	}
 	for (;;) {
 		/* What comes from there afterwards is found by what follows. */
@@ -218,9 +218,12 @@ static unsigned long shrinker_count(struct shrinker *shrinker, struct shrink_con
 {
 	const struct dmaheap_pool *pool = compat_shrinker_private(shrinker);
 	const unsigned long *nr = pool->nodes[sc->nid].nr_pages;
+	unsigned long sum = 0;
+	int state;
 
-	return (READ_ONCE(nr[DMAHEAP_CLEAN]) + READ_ONCE(nr[DMAHEAP_DIRTY]) + READ_ONCE(nr[DMAHEAP_GIVEN])) ?:
-		       SHRINK_EMPTY;
+	for (state = DMAHEAP_CLEAN; state <= DMAHEAP_GIVEN; state++)
+		sum += READ_ONCE(nr[state]);
+	return sum ?: SHRINK_EMPTY;
 }
 
 static unsigned long shrinker_scan(struct shrinker *shrinker, struct shrink_control *sc)

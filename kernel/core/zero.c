@@ -69,7 +69,7 @@ static void zero_work(struct kthread_work *work)
 		dmaheap_pool_top_up(pool, lacks, nid);
 	guard(spinlock)(&pool->lock);
 	if (lacks)
-		pool->late = 0; /* also if there was nothing to spare */
+		WRITE_ONCE(pool->late, 0); /* also if there was nothing to spare */
 	if (has_work(pool))
 		dmaheap_zero_queue(pool);
 }
