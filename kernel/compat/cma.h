@@ -122,7 +122,8 @@ static inline int compat_cma_open(struct compat_cma *cma, struct reserved_mem *r
 
 	cma->pdev = platform_device_register_full(&info);
 	if (IS_ERR(cma->pdev))
-		return PTR_ERR(cma->pdev);
+		/* So the kernel says that it had no memory for a name. */
+		return PTR_ERR(cma->pdev) == -EINVAL ? -ENOMEM : PTR_ERR(cma->pdev);
 	err = dma_coerce_mask_and_coherent(&cma->pdev->dev, DMA_BIT_MASK(64));
 	if (!err)
 		err = compat_cma_bind(cma, rmem);

@@ -6,7 +6,9 @@
 #include <linux/dma-resv.h>
 #include <linux/io.h>
 #include <linux/iosys-map.h>
+#include <linux/memcontrol.h>
 #include <linux/mm.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
@@ -31,7 +33,7 @@ int dmaheap_reserve(struct dma_heap_buffer *buffer, unsigned int room)
 		return -ENOMEM;
 	memory->room = room;
 	memory->nr = old ? old->nr : 0;
-	memory->charged = old && old->charged;
+	memory->charged = buffer->payer;
 	if (old) {
 		memcpy(memory->chunks, old->chunks, old->nr * sizeof(*old->chunks));
 		kvfree(old);
@@ -99,6 +101,22 @@ size_t dma_heap_buffer_missing(const struct dma_heap_buffer *buffer)
 	return buffer->size - buffer_filled(buffer);
 }
 EXPORT_SYMBOL_GPL(dma_heap_buffer_missing);
+
+/**
+ * dma_heap_buffer_gfp - what a heap has to tell the page allocator besides its own wishes
+ * @buffer:	the buffer
+ *
+ * For heaps that take pages by themselves: so that they are charged to the memory cgroup which pays
+ * for the buffer, if one does (the parameter charge of dmaheap_core).
+ *
+ * Context: within &dma_heap_buffer_ops.populate.
+ * Return: %__GFP_ACCOUNT or 0.
+ */
+gfp_t dma_heap_buffer_gfp(const struct dma_heap_buffer *buffer)
+{
+	return buffer->payer ? __GFP_ACCOUNT : 0;
+}
+EXPORT_SYMBOL_GPL(dma_heap_buffer_gfp);
 
 /**
  * dma_heap_buffer_size - how large a buffer is
@@ -214,14 +232,29 @@ static struct dma_heap_buffer *buffer_create(struct dma_heap *heap,
 	INIT_LIST_HEAD(&buffer->mappings);
 	INIT_LIST_HEAD(&buffer->checked);
 	dmaheap_ownership_init(&buffer->ownership);
+	buffer->payer = dmaheap_payer_active();
 	buffer->pid = task_tgid_nr(current);
 	strscpy(buffer->comm, current->group_leader->comm, sizeof(buffer->comm));
 	return buffer;
 }
 
+/* Who pays may be another than who needs its memory now. */
+static int populate_charged(struct dma_heap_buffer *buffer)
+{
+	struct mem_cgroup *outer;
+	int err;
+
+	if (!buffer->payer)
+		return buffer->ops->populate(buffer);
+	outer = set_active_memcg(buffer->payer);
+	err = buffer->ops->populate(buffer);
+	set_active_memcg(outer);
+	return err;
+}
+
 static int buffer_populate(struct dma_heap_buffer *buffer)
 {
-	int err = buffer->ops->populate(buffer);
+	int err = populate_charged(buffer);
 
 	if (!err && WARN_ON_ONCE(dma_heap_buffer_missing(buffer) ||
 				 (buffer->pages == DMA_HEAP_PAGES_NONE &&
@@ -291,6 +324,7 @@ static void buffer_destroy(struct dma_heap_buffer *buffer)
 	if (buffer->memory)
 		buffer_unpopulate(buffer);
 	dmaheap_uncharge(&buffer->heap->users, &buffer->charge);
+	mem_cgroup_put(buffer->payer);
 	mutex_destroy(&buffer->lock);
 	mutex_destroy(&buffer->making);
 	dma_heap_put(buffer->heap);

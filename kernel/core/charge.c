@@ -3,8 +3,10 @@
 #include <linux/capability.h>
 #include <linux/cleanup.h>
 #include <linux/cred.h>
+#include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
+#include <linux/overflow.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/user.h>
 #include <linux/slab.h>
@@ -31,6 +33,8 @@ static int set_charging(const char *text, const struct kernel_param *param)
 
 	if (i < 0)
 		return i;
+	if (i == CHARGE_CGROUP && mem_cgroup_disabled())
+		return -EOPNOTSUPP;
 	WRITE_ONCE(charging, i);
 	return 0;
 }
@@ -49,10 +53,35 @@ MODULE_PARM_DESC(
 	charge,
 	"who pays for what a program allocates from now on: none, memlock (the user's RLIMIT_MEMLOCK) or cgroup (the process's memory cgroup) (default: none)");
 
-/* dmaheap_charges_cgroup - whether pages for the current process are its cgroup's */
-bool dmaheap_charges_cgroup(void)
+/* ---- memory cgroups ---- */
+
+/*
+ * dmaheap_payer_of_program - the memory cgroup that pays for what the current process asks for
+ *
+ * Counted, or NULL: none does.  To be made active while the heap makes the buffer.
+ */
+struct mem_cgroup *dmaheap_payer_of_program(void)
 {
-	return READ_ONCE(charging) == CHARGE_CGROUP && !(current->flags & PF_KTHREAD);
+	return READ_ONCE(charging) == CHARGE_CGROUP ? get_mem_cgroup_from_mm(current->mm) :
+						      NULL;
+}
+
+/*
+ * dmaheap_payer_active - the memory cgroup that was made active
+ *
+ * Counted, or NULL.  A buffer keeps it: it may be populated by a process of another cgroup.
+ */
+struct mem_cgroup *dmaheap_payer_active(void)
+{
+#ifdef CONFIG_MEMCG
+	struct mem_cgroup *payer = current->active_memcg;
+
+	if (payer)
+		css_get(&payer->css);
+	return payer;
+#else
+	return NULL;
+#endif
 }
 
 /* ---- locked memory ---- */
@@ -62,12 +91,14 @@ static int charge_locked(struct dmaheap_charge *charge)
 {
 	unsigned long max = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
 	struct user_struct *user = current_user();
+	long before = atomic_long_read(&user->locked_vm), after;
 
-	if (atomic_long_add_return(charge->pages, &user->locked_vm) > max &&
-	    !capable(CAP_IPC_LOCK)) {
-		atomic_long_sub(charge->pages, &user->locked_vm);
-		return -ENOMEM;
-	}
+	/* Never more than it may be, not even for a moment: others of that user look at it, too. */
+	do {
+		if (check_add_overflow(before, (long)charge->pages, &after) ||
+		    ((unsigned long)after > max && !capable(CAP_IPC_LOCK)))
+			return -ENOMEM;
+	} while (!atomic_long_try_cmpxchg(&user->locked_vm, &before, after));
 	charge->locked = get_uid(user);
 	return 0;
 }
@@ -87,11 +118,13 @@ static void uncharge_locked(struct dmaheap_charge *charge)
  * struct dmaheap_user - what a user has of a heap
  * @link:	in the heap's list
  * @uid:	who it is
- * @pages:	how many; never 0
+ * @charges:	for how many buffers; the last one takes the record along
+ * @pages:	how much they are
  */
 struct dmaheap_user {
 	struct list_head link;
 	kuid_t uid;
+	unsigned long charges;
 	unsigned long pages;
 };
 
@@ -123,12 +156,14 @@ static struct dmaheap_user *user_of(struct dmaheap_users *users, kuid_t uid)
 static int charge_user(struct dmaheap_users *users, struct dmaheap_charge *charge)
 {
 	struct dmaheap_user *user;
+	unsigned long pages;
 
 	guard(mutex)(&users->lock);
 	user = user_of(users, current_uid());
-	/* Neither sum can overflow: no heap has so much. */
-	if (users->max && charge->pages + (user ? user->pages : 0) > users->max &&
-	    !capable(CAP_SYS_RESOURCE))
+	/* What is asked for is charged before anybody has looked whether there is so much. */
+	if (check_add_overflow(charge->pages, user ? user->pages : 0, &pages))
+		return -ENOMEM;
+	if (users->max && pages > users->max && !capable(CAP_SYS_RESOURCE))
 		return -EDQUOT;
 	if (!user) {
 		user = kmalloc(sizeof(*user), GFP_KERNEL);
@@ -137,7 +172,8 @@ static int charge_user(struct dmaheap_users *users, struct dmaheap_charge *charg
 		*user = (struct dmaheap_user){ .uid = current_uid() };
 		list_add(&user->link, &users->list);
 	}
-	user->pages += charge->pages;
+	user->charges++;
+	user->pages = pages;
 	charge->user = user;
 	return 0;
 }
@@ -149,7 +185,7 @@ static void uncharge_user(struct dmaheap_users *users, struct dmaheap_charge *ch
 	guard(mutex)(&users->lock);
 	user->pages -= charge->pages;
 	charge->user = NULL;
-	if (user->pages)
+	if (--user->charges)
 		return;
 	list_del(&user->link);
 	kfree(user);
@@ -160,16 +196,16 @@ static void uncharge_user(struct dmaheap_users *users, struct dmaheap_charge *ch
 /*
  * dmaheap_charge - the current process pays for pages of a heap
  *
- * Before they are taken, so that who may not have them takes none from others.  -EDQUOT: it would
- * have more of this heap than each user may; -ENOMEM: more locked than it may.
+ * Before they are taken, so that who may not have them takes none from others; only what a heap gives
+ * beyond what was asked for is looked at afterwards.  -EDQUOT: it would have more of this heap than
+ * each user may; -ENOMEM: more locked than it may.
  */
 int dmaheap_charge(struct dmaheap_users *users, unsigned long pages,
 		   struct dmaheap_charge *charge)
 {
 	int err;
 
-	/* More than there can be of any memory; and no sum of such overflows. */
-	if (pages > LONG_MAX >> PAGE_SHIFT)
+	if (pages > LONG_MAX >> PAGE_SHIFT) /* more than there can be of any memory */
 		return -ENOMEM;
 	*charge = (struct dmaheap_charge){ .pages = pages };
 	err = charge_user(users, charge);

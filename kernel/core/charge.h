@@ -4,8 +4,9 @@
  *
  * The parameter charge says it for all heaps: nobody; the user, whose locked memory the buffer is
  * then a part of; or the memory cgroup of the process, which is charged for each page as it comes
- * from the page allocator (so that none of a pool can be had: they are paid for already).  Besides,
- * each heap counts how much each user has, and may have a limit to that.
+ * from the page allocator.  Such a buffer gets no page that cannot be charged, from a pool or by
+ * moving others out of it.  Besides, each heap counts how much each user has, and may have a limit to
+ * that.
  *
  * Whoever has paid goes on doing so until the buffer is gone, whoever has it then.
  */
@@ -18,6 +19,7 @@
 #include <linux/uidgid.h>
 
 struct dma_heap;
+struct mem_cgroup;
 struct user_struct;
 
 /**
@@ -51,6 +53,7 @@ void dmaheap_users_destroy(struct dmaheap_users *users);
 int dmaheap_charge(struct dmaheap_users *users, unsigned long pages,
 		   struct dmaheap_charge *charge);
 void dmaheap_uncharge(struct dmaheap_users *users, struct dmaheap_charge *charge);
-bool dmaheap_charges_cgroup(void);
+struct mem_cgroup *dmaheap_payer_of_program(void);
+struct mem_cgroup *dmaheap_payer_active(void);
 
 #endif /* _DMAHEAP_CHARGE_H */

@@ -22,17 +22,14 @@ static void free_range(struct page *page, unsigned long nr)
 }
 
 /* Of the order that it takes, each page counted by itself; what is too much goes back. */
-static struct page *alloc_order(unsigned long nr, phys_addr_t highest)
+static struct page *alloc_order(unsigned long nr, phys_addr_t highest, gfp_t more)
 {
 	unsigned int order = get_order(nr << PAGE_SHIFT);
-	gfp_t gfp = GFP_CONTIG | __GFP_ZERO;
 	struct page *page;
 
 	if (nr > MAX_ORDER_NR_PAGES)
 		return NULL;
-	if (dmaheap_charges_cgroup())
-		gfp |= __GFP_ACCOUNT;
-	page = dmaheap_alloc_below(highest, order, gfp);
+	page = dmaheap_alloc_below(highest, order, GFP_CONTIG | __GFP_ZERO | more);
 	if (!page)
 		return NULL;
 	split_page(page, order);
@@ -134,7 +131,8 @@ struct page *dmaheap_alloc_range(unsigned long nr, phys_addr_t highest)
  * @highest:	physical address that nothing of it may lie beyond; PHYS_ADDR_MAX: anywhere
  *
  * Up to the largest order of the buddy allocator (4 MiB with pages of 4 KiB) from there; what
- * is larger, or not there, by migrating whatever movable pages are in the way.  The pages are
+ * is larger, or not there, by migrating whatever movable pages are in the way; but the kernel charges
+ * those to no memory cgroup, so that a buffer that one pays for gets none.  The pages are
  * zeroed and counted (%DMA_HEAP_PAGES_COUNTED); dma_heap_free_pages() is the operation to free
  * them.
  *
@@ -152,8 +150,8 @@ int dma_heap_buffer_add_contiguous(struct dma_heap_buffer *buffer, phys_addr_t h
 
 	if (err)
 		return err;
-	page = alloc_order(nr, highest);
-	if (!page)
+	page = alloc_order(nr, highest, dma_heap_buffer_gfp(buffer));
+	if (!page && !buffer->payer)
 		page = dmaheap_alloc_range(nr, highest);
 	if (!page)
 		return fatal_signal_pending(current) ? -EINTR : -ENOMEM;

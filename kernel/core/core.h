@@ -53,6 +53,7 @@ enum dmaheap_count {
  *		kernel's own framework has the plain one
  * @link:	in the registry, under its lock
  * @lock:	protects @ops: read around each call, written while it becomes NULL
+ * @lock_key:	each heap's lock is of a class of its own
  * @ops:	NULL once the heap is removed
  * @bytes:	of all its buffers ever, by &enum dmaheap_count
  * @pool:	pages for buffers to come, or NULL
@@ -66,6 +67,7 @@ struct dma_heap {
 	const char *name;
 	struct list_head link;
 	struct rw_semaphore lock;
+	struct lock_class_key lock_key;
 	const struct dma_heap_ops *ops;
 	atomic64_t bytes[DMAHEAP_NR_COUNTS];
 	struct dmaheap_pool *pool;
@@ -167,7 +169,8 @@ struct dmaheap_memory {
  * @link:	in the list of all buffers, under its lock
  * @dmabuf:	the dma-buf; this buffer is freed by its release
  * @ino:	inode number of @dmabuf
- * @charge:	what somebody pays for it
+ * @charge:	what somebody pays for it, under @lock
+ * @payer:	memory cgroup that its pages are charged to, counted, or NULL
  * @pid:	who allocated it, in the initial namespace
  * @comm:	and by what name
  */
@@ -199,6 +202,7 @@ struct dma_heap_buffer {
 	struct dma_buf *dmabuf;
 	unsigned long ino;
 	struct dmaheap_charge charge;
+	struct mem_cgroup *payer;
 	pid_t pid;
 	char comm[TASK_COMM_LEN];
 };

@@ -59,6 +59,7 @@ void dmaheap_free(struct device *dev)
 	if (heap->pool)
 		dmaheap_pool_destroy(heap->pool);
 	dmaheap_users_destroy(&heap->users);
+	lockdep_unregister_key(&heap->lock_key);
 	kfree(heap->name);
 	kfree(heap);
 }
@@ -87,7 +88,10 @@ static struct dma_heap *heap_create(const struct dma_heap_export_info *exp_info,
 		return ERR_PTR(-ENOMEM);
 	device_initialize(&heap->dev);
 	heap->dev.release = dmaheap_free;
+	/* A heap may allocate from another, and holds this then; two of each other would be wrong. */
 	init_rwsem(&heap->lock);
+	lockdep_register_key(&heap->lock_key);
+	lockdep_set_class(&heap->lock, &heap->lock_key);
 	dmaheap_users_init(&heap->users);
 	heap->owner = owner;
 	heap->priv = exp_info->priv;

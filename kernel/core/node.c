@@ -8,7 +8,9 @@
 #include <linux/fs.h>
 #include <linux/idr.h>
 #include <linux/kdev_t.h>
+#include <linux/memcontrol.h>
 #include <linux/platform_device.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/sysfs.h>
 #include <linux/uaccess.h>
@@ -34,17 +36,22 @@ struct node_ioctl {
 /*
  * The buffer pays what it is, which may be more than what was asked for, to the heap that it is of: a
  * heap may take it from another, which it then holds.  Of what a heap exports by itself nobody knows
- * when it goes, and what it gives a second time is paid for.
+ * when it goes, and what it gives a second time, maybe to two at a time, is paid for.
  */
 static int pay(struct dma_heap *heap, struct dma_buf *dmabuf, struct dmaheap_charge *charge)
 {
 	struct dma_heap_buffer *buffer = dmaheap_buffer_of(dmabuf);
 	int err = 0;
 
-	if (!buffer || buffer->charge.pages || buffer->heap != heap ||
+	if (!buffer) {
+		dmaheap_uncharge(&heap->users, charge);
+		return 0;
+	}
+	guard(mutex)(&buffer->lock);
+	if (buffer->charge.pages || buffer->heap != heap ||
 	    buffer->size >> PAGE_SHIFT != charge->pages)
 		dmaheap_uncharge(&heap->users, charge);
-	if (!buffer || buffer->charge.pages)
+	if (buffer->charge.pages)
 		return 0;
 	if (!charge->pages)
 		err = dmaheap_charge(&buffer->heap->users, buffer->size >> PAGE_SHIFT, charge);
@@ -56,13 +63,18 @@ static int pay(struct dma_heap *heap, struct dma_buf *dmabuf, struct dmaheap_cha
 static struct dma_buf *allocate_charged(struct dma_heap *heap,
 					const struct dma_heap_allocation_data *data)
 {
+	struct mem_cgroup *payer, *outer;
 	struct dmaheap_charge charge;
 	struct dma_buf *dmabuf;
 	int err = dmaheap_charge(&heap->users, PAGE_ALIGN(data->len) >> PAGE_SHIFT, &charge);
 
 	if (err)
 		return ERR_PTR(err);
+	payer = dmaheap_payer_of_program();
+	outer = set_active_memcg(payer);
 	dmabuf = dma_heap_buffer_alloc(heap, data->len, data->fd_flags, data->heap_flags);
+	set_active_memcg(outer);
+	mem_cgroup_put(payer);
 	if (IS_ERR(dmabuf)) {
 		dmaheap_uncharge(&heap->users, &charge);
 		return dmabuf;

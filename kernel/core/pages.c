@@ -137,7 +137,7 @@ struct page *dmaheap_alloc_below(phys_addr_t highest, unsigned int order, gfp_t 
  * @taken:	pages that the pool had; it may have them back
  * @chunks:	what was found, by lru, largest first
  * @nr:		how many
- * @charged:	whether the process's memory cgroup is, for pages of the page allocator
+ * @charged:	whether a memory cgroup pays for them: then all come from the page allocator
  * @ahead:	whether all of it was made ready ahead of time
  * @late:	whether some was in the pool, but not ready
  * @spare_for:	pool that only what is free is taken for, and only as long as it is late; or NULL
@@ -292,7 +292,6 @@ static int hand_over(struct gathering *gathering, struct dma_heap_buffer *buffer
 		list_del(&chunk->lru);
 		add_chunk(buffer->memory, chunk);
 	}
-	buffer->memory->charged |= gathering->charged;
 	buffer->pooled = gathering->pool;
 	buffer->ahead = gathering->ahead;
 	return 0;
@@ -382,7 +381,8 @@ static bool may_add_ranges(const struct dma_heap_buffer *buffer,
 			   const struct gathering *gathering)
 {
 	/* Not for one who holds mmap_lock: see dma_heap_buffer_limits(). */
-	return !gathering->pool && gathering->highest < DMA_BIT_MASK(32) && !buffer->scattered;
+	return !gathering->pool && gathering->highest < DMA_BIT_MASK(32) &&
+	       !buffer->scattered && !gathering->charged;
 }
 
 /* A pool has pages of one kind, and gets back all that a buffer has or nothing. */
@@ -416,7 +416,7 @@ int dma_heap_buffer_add_pages(struct dma_heap_buffer *buffer, phys_addr_t highes
 		.len = buffer->size,
 		.missing = dma_heap_buffer_missing(buffer),
 		.chunks = LIST_HEAD_INIT(gathering.chunks),
-		.charged = dmaheap_charges_cgroup(),
+		.charged = buffer->payer,
 		.ahead = pool,
 	};
 	int err;

@@ -93,7 +93,7 @@ static int add_piece(struct dma_heap_buffer *buffer, struct holding *holding, si
 		return -ENOMEM;
 	piece->size = size;
 	piece->sgt = dma_alloc_noncontiguous(holding->owner->dev, size, DMA_BIDIRECTIONAL,
-					     gfp_of(size), 0);
+					     gfp_of(size) | dma_heap_buffer_gfp(buffer), 0);
 	if (!piece->sgt) {
 		kfree(piece);
 		return -ENOMEM;

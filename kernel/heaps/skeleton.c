@@ -18,7 +18,7 @@ static int skeleton_populate(struct dma_heap_buffer *buffer)
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		page = alloc_page(GFP_HIGHUSER | __GFP_ZERO | __GFP_RETRY_MAYFAIL |
-				  __GFP_NOWARN);
+				  __GFP_NOWARN | dma_heap_buffer_gfp(buffer));
 		if (!page)
 			return -ENOMEM;
 		err = dma_heap_buffer_add(buffer, page_to_phys(page), PAGE_SIZE);

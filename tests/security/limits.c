@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Who pays for a buffer: a user's locked memory, a memory cgroup, and limits of a heap. */
+/* Who pays for a buffer: a user's locked memory, and limits of a heap for each user. */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
+#include <linux/io_uring.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mount.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,25 +22,57 @@
 #include "../tap.h"
 
 #define CHARGE "/sys/module/dmaheap_core/parameters/charge"
-#define GROUPS_ROOT "/tmp/cgroup"
-#define GROUP GROUPS_ROOT "/limited"
 
-/* In a process of its own, as a user; what it checks and fails ends this test, too. */
-static void as_user(uid_t uid, void (*run)(int heap), int heap)
+#define ALL_CAPABILITIES (-1)
+#define NO_CAPABILITY (-2)
+
+/* A user with one capability, none, or all. */
+static void become(uid_t uid, int capability)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct have[_LINUX_CAPABILITY_U32S_3] = {};
+
+	must(setgroups(0, NULL));
+	must(prctl(PR_SET_KEEPCAPS, 1));
+	must(setgid(uid));
+	must(setuid(uid));
+	if (capability == ALL_CAPABILITIES)
+		return;
+	if (capability >= 0)
+		have[capability / 32].effective = have[capability / 32].permitted =
+			1U << capability % 32;
+	must(syscall(SYS_capset, &header, have));
+}
+
+/* Root of a user namespace of its own, which has all capabilities, but only there. */
+static void become_own_root(void)
+{
+	become(1000, NO_CAPABILITY);
+	must(prctl(PR_SET_DUMPABLE, 1)); /* else /proc/self is not this user's */
+	if (unshare(CLONE_NEWUSER))
+		tap_skip("users may not make user namespaces here");
+	file_write("/proc/self/setgroups", "deny");
+	file_write("/proc/self/uid_map", "0 1000 1");
+	check_equal(getuid(), 0);
+}
+
+/* In a process of its own; what it checks and fails ends this test, too. */
+static void as(uid_t uid, int capability, void (*run)(int heap), int heap)
 {
 	int status;
 
 	if (!must(fork())) {
-		if (uid) {
-			must(setgroups(0, NULL));
-			must(setgid(uid));
-			must(setuid(uid));
-		}
+		become(uid, capability);
 		run(heap);
 		_exit(0);
 	}
 	must(wait(&status));
 	check_equal(status, 0);
+}
+
+static void as_user(uid_t uid, void (*run)(int heap), int heap)
+{
+	as(uid, uid ? NO_CAPABILITY : ALL_CAPABILITIES, run, heap);
 }
 
 static const char *user_max_file(const char *heap)
@@ -101,6 +137,74 @@ static void memlock(void)
 	as_user(0, more_than_it, heap);
 	file_write(CHARGE, "none");
 	as_user(1000, more_than_it, heap);
+}
+
+static void memlock_above(void)
+{
+	int heap = heap_open();
+
+	file_write(CHARGE, "memlock");
+	as(1000, CAP_IPC_LOCK, more_than_it, heap);
+	as(1000, CAP_SYS_RESOURCE, two_of_four, heap);
+	as(0, NO_CAPABILITY, two_of_four, heap);
+	file_write(CHARGE, "none");
+}
+
+static void two_of_four_as_own_root(int heap)
+{
+	become_own_root();
+	two_of_four(heap);
+}
+
+static void memlock_of_own_root(void)
+{
+	int heap = heap_open();
+
+	file_write(CHARGE, "memlock");
+	as(0, ALL_CAPABILITIES, two_of_four_as_own_root, heap);
+	file_write(CHARGE, "none");
+}
+
+/* Registers memory of its own; returns the ring, or -1 and errno. */
+static int register_memory(size_t len)
+{
+	struct io_uring_params params = {};
+	struct iovec piece = { .iov_len = len };
+	int ring = syscall(SYS_io_uring_setup, 1, &params);
+
+	if (ring < 0)
+		tap_skip("this kernel has no io_uring");
+	piece.iov_base = mmap(NULL, len, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	check(piece.iov_base != MAP_FAILED);
+	if (!syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS, &piece, 1))
+		return ring;
+	close(ring);
+	return -1;
+}
+
+/* A MiB is for the ring. */
+static void with_ring(int heap)
+{
+	int fd;
+
+	set_memlock(9 * MIB);
+	become(1000, NO_CAPABILITY);
+	fd = must(heap_try(heap, 6 * MIB));
+	check_errno(register_memory(4 * MIB), ENOMEM);
+	close(fd);
+	must(register_memory(4 * MIB));
+	check_errno(heap_try(heap, 6 * MIB), ENOMEM);
+	must(heap_try(heap, 4 * MIB));
+}
+
+static void memlock_with_ring(void)
+{
+	int heap = heap_open();
+
+	file_write(CHARGE, "memlock");
+	as(0, ALL_CAPABILITIES, with_ring, heap);
+	file_write(CHARGE, "none");
 }
 
 static int socket_of_others[2];
@@ -187,6 +291,32 @@ static void user_max(void)
 	as_user(1000, beyond_quota, heap);
 }
 
+static void user_max_above(void)
+{
+	int heap = heap_open();
+
+	set_user_max("8M");
+	as(1000, CAP_SYS_RESOURCE, beyond_quota, heap);
+	as(1000, CAP_IPC_LOCK, within_quota, heap);
+	as(0, NO_CAPABILITY, within_quota, heap);
+	set_user_max("0");
+}
+
+static void within_quota_as_own_root(int heap)
+{
+	become_own_root();
+	within_quota(heap);
+}
+
+static void user_max_of_own_root(void)
+{
+	int heap = heap_open();
+
+	set_user_max("8M");
+	as(0, ALL_CAPABILITIES, within_quota_as_own_root, heap);
+	set_user_max("0");
+}
+
 /* What counts is what a buffer takes, not what was asked for. */
 static void one_byte_each(int heap)
 {
@@ -264,68 +394,6 @@ static void of_another_heap(void)
 	set_user_max("0");
 }
 
-/* ---- a memory cgroup ---- */
-
-static uint64_t group_number(const char *file)
-{
-	char path[128];
-	FILE *from;
-	unsigned long long number;
-
-	snprintf(path, sizeof(path), GROUP "/%s", file);
-	from = fopen(path, "r");
-	check(from && fscanf(from, "%llu", &number) == 1);
-	fclose(from);
-	return number;
-}
-
-static void make_group(void)
-{
-	mkdir(GROUPS_ROOT, 0755);
-	if (mount("none", GROUPS_ROOT, "cgroup2", 0, NULL) && errno != EBUSY)
-		tap_skip("the kernel has no cgroups");
-	if (access(GROUPS_ROOT "/memory.stat", F_OK))
-		tap_skip("the kernel charges no memory to cgroups");
-	file_write(GROUPS_ROOT "/cgroup.subtree_control", "+memory");
-	must(mkdir(GROUP, 0755));
-	file_write(GROUP "/memory.max", "67108864");
-}
-
-static void in_group(int heap)
-{
-	char pid[16];
-	int fds[64], n = 0;
-
-	snprintf(pid, sizeof(pid), "%d", getpid());
-	file_write(GROUP "/cgroup.procs", pid);
-	while (n < 64 && (fds[n] = heap_try(heap, 4 * MIB)) >= 0)
-		n++;
-	check_equal(errno, ENOMEM);
-	/* What it is besides has its part, too. */
-	check(n >= 12 && n <= 16);
-	check(group_number("memory.current") >= n * 4 * MIB);
-	while (n--)
-		close(fds[n]);
-	check(group_number("memory.current") < 8 * MIB);
-	must(heap_try(heap, 48 * MIB));
-}
-
-static void cgroup(void)
-{
-	long long kills = sum_of("/proc/vmstat", "oom_kill %lld");
-	int heap = heap_open();
-
-	make_group();
-	file_write(CHARGE, "cgroup");
-	as_user(0, in_group, heap);
-	/* Others pay for themselves. */
-	must(heap_try(heap, 128 * MIB));
-	check_equal(sum_of("/proc/vmstat", "oom_kill %lld"), kills);
-	file_write(CHARGE, "none");
-	check(group_number("memory.current") < 8 * MIB);
-	must(rmdir(GROUP));
-}
-
 /* ---- */
 
 static bool refuses(const char *path, const char *text)
@@ -349,10 +417,14 @@ static void nonsense(void)
 static const struct test tests[] = {
 	TEST(memlock, "memlock: a user has its limit, root has none"),
 	TEST(pays_until_the_end, "memlock: who asked pays until the buffer is gone"),
+	TEST(memlock_above, "memlock: CAP_IPC_LOCK is above it, and no other"),
+	TEST(memlock_of_own_root, "memlock: it is not enough to be root of a user namespace"),
+	TEST(memlock_with_ring, "memlock: what io_uring has registered counts, too"),
 	TEST(user_max, "a heap's limit for each user"),
+	TEST(user_max_above, "CAP_SYS_RESOURCE is above it, and no other"),
+	TEST(user_max_of_own_root, "nor is it enough there"),
 	TEST(of_another_heap, "a buffer that a heap has from another counts for that one"),
 	TEST(by_what_it_takes, "what counts is what a buffer takes"),
-	TEST(cgroup, "cgroup: over its limit it is ENOMEM, and nobody is killed"),
 	TEST(nonsense, "what makes no sense is refused"),
 };
 

@@ -116,6 +116,7 @@ struct dma_heap_limits {
 #define dma_heap_buffer_export dmaheap_buffer_export
 #define dma_heap_buffer_add dmaheap_buffer_add
 #define dma_heap_buffer_missing dmaheap_buffer_missing
+#define dma_heap_buffer_gfp dmaheap_buffer_gfp
 #define dma_heap_buffer_size dmaheap_buffer_size
 #define dma_heap_buffer_chunk dmaheap_buffer_chunk
 #define dma_heap_buffer_heap dmaheap_buffer_heap
@@ -134,6 +135,7 @@ struct dma_buf *dma_heap_buffer_export(struct dma_heap *heap,
 				       u32 fd_flags);
 int dma_heap_buffer_add(struct dma_heap_buffer *buffer, phys_addr_t phys, size_t len);
 size_t dma_heap_buffer_missing(const struct dma_heap_buffer *buffer);
+gfp_t dma_heap_buffer_gfp(const struct dma_heap_buffer *buffer);
 size_t dma_heap_buffer_size(const struct dma_heap_buffer *buffer);
 size_t dma_heap_buffer_chunk(const struct dma_heap_buffer *buffer, size_t offset,
 			     phys_addr_t *phys);

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A memory cgroup pays for what its processes allocate, of whatever heap. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../heap.h"
+#include "../tap.h"
+
+#define CHARGE "/sys/module/dmaheap_core/parameters/charge"
+#define GROUPS_ROOT "/tmp/cgroup"
+#define GROUP GROUPS_ROOT "/limited"
+#define LIMIT (64 * MIB)
+#define MOST 100
+
+static uint64_t group_number(const char *file)
+{
+	char path[128];
+	FILE *from;
+	unsigned long long number;
+
+	snprintf(path, sizeof(path), GROUP "/%s", file);
+	from = fopen(path, "r");
+	check(from && fscanf(from, "%llu", &number) == 1);
+	fclose(from);
+	return number;
+}
+
+static void make_group(void)
+{
+	mkdir(GROUPS_ROOT, 0755);
+	if (mount("none", GROUPS_ROOT, "cgroup2", 0, NULL) && errno != EBUSY)
+		tap_skip("the kernel has no cgroups");
+	if (access(GROUPS_ROOT "/memory.stat", F_OK))
+		tap_skip("the kernel charges no memory to cgroups");
+	file_write(GROUPS_ROOT "/cgroup.subtree_control", "+memory");
+	if (mkdir(GROUP, 0755))
+		check_equal(errno, EEXIST);
+	file_write(GROUP "/memory.max", "67108864");
+	file_write(CHARGE, "cgroup");
+}
+
+static void drop_group(void)
+{
+	file_write(CHARGE, "none");
+	check(group_number("memory.current") < 8 * MIB);
+	must(rmdir(GROUP));
+}
+
+static void join(const char *group)
+{
+	char path[128], pid[16];
+
+	snprintf(path, sizeof(path), "%s/cgroup.procs", group);
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	file_write(path, pid);
+}
+
+/* In a process of its own, of that group; what it checks and fails ends this test, too. */
+static void in_group(void (*run)(int heap), int heap)
+{
+	int status;
+
+	if (!must(fork())) {
+		join(GROUP);
+		run(heap);
+		_exit(0);
+	}
+	must(wait(&status));
+	check_equal(status, 0);
+}
+
+/* With its memory, also of a heap that gives it only when it is needed. */
+static int have_mib(int heap)
+{
+	int fd = heap_try(heap, MIB), err;
+	char *bytes;
+
+	if (fd < 0 || !heap_kind()->late)
+		return fd;
+	bytes = mmap(NULL, MIB, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (bytes != MAP_FAILED) {
+		munmap(bytes, MIB);
+		return fd;
+	}
+	err = errno;
+	close(fd);
+	errno = err;
+	return -1;
+}
+
+static void up_to_the_limit(int heap)
+{
+	int fds[MOST], n = 0, err;
+
+	while (n < MOST && (fds[n] = have_mib(heap)) >= 0)
+		n++;
+	err = errno;
+	tap_say("%s: %d MiB of 64", heap_name(), n);
+	check_equal(err, ENOMEM);
+	/* What the process is besides has its part, too. */
+	check(n >= 48 && n <= 64);
+	check(group_number("memory.current") >= n * MIB);
+	while (n--)
+		close(fds[n]);
+	check(group_number("memory.current") < 8 * MIB);
+	close(must(have_mib(heap)));
+}
+
+static void limit_of(const char *name)
+{
+	long long kills = sum_of("/proc/vmstat", "oom_kill %lld");
+	int heap;
+
+	heap_use(name);
+	heap = heap_open();
+	make_group();
+	in_group(up_to_the_limit, heap);
+	/* Others pay for themselves. */
+	close(must(heap_try(heap, 4 * MIB)));
+	check_equal(sum_of("/proc/vmstat", "oom_kill %lld"), kills);
+	drop_group();
+}
+
+static void limit_of_system(void)
+{
+	limit_of("system");
+}
+
+static void limit_of_uncached(void)
+{
+	limit_of("system-uncached");
+}
+
+static void limit_of_contiguous(void)
+{
+	limit_of("system-contiguous");
+}
+
+static void limit_of_device(void)
+{
+	if (meminfo_try("CmaTotal") > 0)
+		tap_skip("devices have memory of CMA here, which nobody pays for");
+	limit_of("test-device");
+}
+
+static void limit_of_negotiated(void)
+{
+	limit_of("negotiated");
+}
+
+static void limit_of_skeleton(void)
+{
+	limit_of("skeleton");
+}
+
+/* No page is given that was moved free, however much of it there is. */
+static void more_than_an_order(int heap)
+{
+	check_errno(heap_try(heap, 80 * MIB), ENOMEM);
+	check_errno(heap_try(heap, 32 * MIB), ENOMEM);
+	check(group_number("memory.current") < 8 * MIB);
+}
+
+static void contiguous(void)
+{
+	int heap;
+
+	heap_use("system-contiguous");
+	heap = heap_open();
+	make_group();
+	in_group(more_than_an_order, heap);
+	drop_group();
+}
+
+/* Asked for in the group, needed by somebody else. */
+static void ask_and_leave(int heap)
+{
+	int fd = must(heap_try(heap, 32 * MIB));
+	uint64_t before = group_number("memory.current");
+
+	join(GROUPS_ROOT);
+	memset(buffer_map(fd, 32 * MIB), 1, 32 * MIB);
+	check(group_number("memory.current") >= before + 32 * MIB);
+	close(fd);
+}
+
+static void needed_by_another(void)
+{
+	int heap;
+
+	heap_use("negotiated");
+	heap = heap_open();
+	make_group();
+	in_group(ask_and_leave, heap);
+	drop_group();
+}
+
+static void ask_as_driver(int device)
+{
+	struct dmaheap_test_alloc data = { .len = 32 * MIB, .fd_flags = O_CLOEXEC };
+
+	must(ioctl(device, DMAHEAP_TEST_ALLOC, &data));
+	check(group_number("memory.current") < 8 * MIB);
+	close(data.fd);
+}
+
+static void driver(void)
+{
+	struct dmaheap_test_heap heap = {};
+	int device = device_open();
+
+	snprintf(heap.name, sizeof(heap.name), "%s", heap_name());
+	must(ioctl(device, DMAHEAP_TEST_HOLD, &heap));
+	make_group();
+	in_group(ask_as_driver, device);
+	drop_group();
+}
+
+static void thirty_two(int heap)
+{
+	int fd = must(heap_try(heap, 32 * MIB));
+
+	check(group_number("memory.current") >= 32 * MIB);
+	close(fd);
+	check(group_number("memory.current") < 8 * MIB);
+}
+
+static void thirty_two_of_nobody(int heap)
+{
+	int fd = must(heap_try(heap, 32 * MIB));
+
+	check(group_number("memory.current") < 8 * MIB);
+	close(fd);
+}
+
+/* What nobody has paid for is in the pool, and what somebody has is not. */
+static void pool(void)
+{
+	int heap = heap_open();
+
+	make_group();
+	file_write(CHARGE, "none");
+	in_group(thirty_two_of_nobody, heap);
+	file_write(CHARGE, "cgroup");
+	in_group(thirty_two, heap);
+	file_write(CHARGE, "none");
+	in_group(thirty_two_of_nobody, heap);
+	drop_group();
+}
+
+static const struct test tests[] = {
+	TEST(limit_of_system, "over the limit it is ENOMEM, and nobody is killed"),
+	TEST(limit_of_uncached, "so it is of memory that the CPU does not cache"),
+	TEST(limit_of_contiguous, "of contiguous memory"),
+	TEST(limit_of_device, "of a device's"),
+	TEST(limit_of_negotiated, "of one that waits for devices"),
+	TEST(limit_of_skeleton, "and of single pages"),
+	TEST(contiguous, "what cannot be charged is not given"),
+	TEST(needed_by_another, "who has asked pays, not who needs it first"),
+	TEST(driver, "nobody pays for what a driver has asked for"),
+	TEST(pool, "a pool has pages of nobody, and keeps them"),
+};
+
+TAP_MAIN(tests)
