@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -156,24 +157,24 @@ static bool corpus_read(const char *path)
 
 #define MAX_THREADS 64
 
-static unsigned long inputs, calls, killed;
+static unsigned long inputs, killed;
+static unsigned long *calls; /* shared with children, which may be killed at any time */
 static unsigned int threads = 1;
 static bool disturbed;
+static bool seeded; /* the same seed is to make the same inputs, whatever they reach */
 
 static void *run_thread(void *input)
 {
-	calls_make(input);
-	return (void *)calls_made();
+	calls_make(input, calls);
+	return NULL;
 }
 
 /* Each thread begins at another place of the same input. */
-static unsigned long run_threads(const struct input *input)
+static void run_threads(const struct input *input)
 {
 	static struct input turned[MAX_THREADS];
 	pthread_t ids[MAX_THREADS];
-	unsigned long sum = 0;
 	unsigned int i;
-	void *result;
 	size_t from;
 
 	for (i = 0; i < threads; i++) {
@@ -184,31 +185,24 @@ static unsigned long run_threads(const struct input *input)
 		if (pthread_create(&ids[i], NULL, run_thread, &turned[i]))
 			break;
 	}
-	while (i--) {
-		pthread_join(ids[i], &result);
-		sum += (unsigned long)result;
-	}
-	return sum;
+	while (i--)
+		pthread_join(ids[i], NULL);
 }
 
 __attribute__((noreturn)) static void run_child(struct input *input)
 {
-	unsigned long nr;
-
 	be_killed_first();
 	/* Modules come and go: each opens what there is now. */
 	if (disturbed && !calls_prepare())
 		_exit(0);
 	alarm(INPUT_SECONDS);
 	coverage_begin();
-	if (threads > 1) {
-		nr = run_threads(input);
-	} else {
-		calls_make(input);
-		nr = calls_made();
-	}
+	if (threads > 1)
+		run_threads(input);
+	else
+		calls_make(input, calls);
 	calls_end();
-	_exit(nr > 254 ? 254 : nr);
+	_exit(0);
 }
 
 /* In a process of its own, which takes all with it that the input has left open. */
@@ -231,7 +225,6 @@ static unsigned int run(struct input *input)
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
 	inputs++;
-	calls += WIFEXITED(status) ? WEXITSTATUS(status) : 0;
 	killed += WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM;
 	return coverage_end();
 }
@@ -251,7 +244,7 @@ static void run_corpus(time_t started, long seconds)
 static void progress(time_t started)
 {
 	printf("fuzz: %4ld s, %lu inputs, %lu calls, %lu places, %lu took too long\n",
-	       (long)(time(NULL) - started), inputs, calls, coverage_total(), killed);
+	       (long)(time(NULL) - started), inputs, *calls, coverage_total(), killed);
 	fflush(stdout);
 }
 
@@ -263,7 +256,8 @@ static void run_for(time_t started, long seconds)
 	while (time(NULL) - started < seconds) {
 		make(&input);
 		if (run(&input) && corpus_len < CORPUS_MAX) {
-			corpus[corpus_len++] = input;
+			if (!seeded)
+				corpus[corpus_len++] = input;
 			print_input("corpus", &input);
 		}
 		if (time(NULL) - said >= 10) {
@@ -287,6 +281,17 @@ static void usage(FILE *to)
 		"  -d          kill some, reload modules, take memory, suspend meanwhile\n");
 }
 
+static unsigned long parse_number(const char *text)
+{
+	char *end;
+	unsigned long number = strtoul(text, &end, 0);
+
+	if (text[0] >= '0' && text[0] <= '9' && !*end)
+		return number;
+	fprintf(stderr, "fuzz: no number: %s\n", text);
+	exit(2);
+}
+
 int main(int argc, char **argv)
 {
 	struct input one = {};
@@ -297,8 +302,11 @@ int main(int argc, char **argv)
 	state = time(NULL);
 	while ((opt = getopt(argc, argv, "s:t:c:x:j:dh")) != -1)
 		switch (opt) {
-		case 's': state = strtoull(optarg, NULL, 0); break;
-		case 't': seconds = atol(optarg); break;
+		case 's':
+			state = parse_number(optarg);
+			seeded = true;
+			break;
+		case 't': seconds = parse_number(optarg); break;
 		case 'c':
 			if (corpus_read(optarg))
 				break;
@@ -310,7 +318,7 @@ int main(int argc, char **argv)
 			fprintf(stderr, "fuzz: no input: %s\n", optarg);
 			return 2;
 		case 'j':
-			threads = atoi(optarg);
+			threads = parse_number(optarg);
 			if (threads && threads <= MAX_THREADS)
 				break;
 			fprintf(stderr, "fuzz: from 1 to %d threads\n", MAX_THREADS);
@@ -324,6 +332,12 @@ int main(int argc, char **argv)
 		       "; this kernel does not tell where it has been" :
 		       "");
 	state = state * 2 + 1; /* never 0 */
+	calls = mmap(NULL, sizeof(*calls), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		     -1, 0);
+	if (calls == MAP_FAILED) {
+		perror("fuzz: mmap");
+		return 1;
+	}
 	if (disturbed) {
 		disturb();
 	} else if (!calls_prepare()) {

@@ -36,8 +36,7 @@ static inline bool input_ends(const struct input *input)
  * else afterwards.  Threads share all that calls work on, and nothing keeps one from another's.
  */
 bool calls_prepare(void); /* false: there are no heaps just now */
-void calls_make(struct input *input);
-unsigned long calls_made(void); /* by this thread */
+void calls_make(struct input *input, unsigned long *made); /* adds to how many were made */
 /* Lets go of all that they have left open, while somebody still looks at the code that runs. */
 void calls_end(void);
 

@@ -16,6 +16,32 @@ static void waits_under_spinlock(struct thing *thing)
 	spin_unlock(&thing->lock);
 }
 
+static void allocates_under_guard(struct thing *thing)
+{
+	guard(spinlock)(&thing->lock);
+	if (thing->part)
+		thing->part = kmalloc(4, GFP_KERNEL); /* found */
+}
+
+static void waits_in_scope(struct thing *thing)
+{
+	scoped_guard(spinlock, &thing->lock) {
+		thing->part = 0;
+		mutex_lock(&thing->mutex); /* found */
+		mutex_unlock(&thing->mutex);
+	}
+	msleep(1);
+}
+
+static int keeps_spinlock(struct thing *thing)
+{
+	spin_lock(&thing->lock);
+	if (thing->part)
+		return 1; /* found */
+	spin_unlock(&thing->lock);
+	return 0;
+}
+
 static int keeps_mutex(struct thing *thing)
 {
 	mutex_lock(&thing->mutex);

@@ -29,6 +29,49 @@ p << sleeps.p;
 @@
 print("%s:%s: this sleeps while a spinlock is held" % (p[0].file, p[0].line))
 
+@guarded exists@
+symbol spinlock;
+expression lock;
+identifier allocates = { kmalloc, kzalloc, kcalloc, kvmalloc, kvzalloc, kvcalloc, alloc_pages, kasprintf };
+identifier waits = { mutex_lock, down_read, down_write, msleep, usleep_range, schedule, cond_resched, flush_work, cancel_work_sync, copy_from_user, copy_to_user, dma_resv_lock, kthread_stop, synchronize_rcu, vfree, kvfree };
+position p;
+@@
+ guard(spinlock)(lock);
+ ...
+(
+ allocates@p(..., GFP_KERNEL, ...)
+|
+ waits@p(...)
+)
+
+@script:python@
+p << guarded.p;
+@@
+print("%s:%s: this sleeps while a spinlock is held" % (p[0].file, p[0].line))
+
+@scoped exists@
+iterator name scoped_guard;
+symbol spinlock;
+expression lock;
+position p;
+identifier allocates = { kmalloc, kzalloc, kcalloc, kvmalloc, kvzalloc, kvcalloc, alloc_pages, kasprintf };
+identifier waits = { mutex_lock, down_read, down_write, msleep, usleep_range, schedule, cond_resched, flush_work, cancel_work_sync, copy_from_user, copy_to_user, dma_resv_lock, kthread_stop, synchronize_rcu, vfree, kvfree };
+@@
+ scoped_guard(spinlock, lock) {
+ <+...
+(
+ allocates@p(..., GFP_KERNEL, ...)
+|
+ waits@p(...)
+)
+ ...+>
+ }
+
+@script:python@
+p << scoped.p;
+@@
+print("%s:%s: this sleeps while a spinlock is held" % (p[0].file, p[0].line))
+
 @twice exists@
 expression lock;
 position p;
@@ -54,3 +97,16 @@ position p;
 p << kept.p;
 @@
 print("%s:%s: a mutex is still held here" % (p[0].file, p[0].line))
+
+@spun exists@
+expression lock;
+position p;
+@@
+ spin_lock(lock);
+ ... when != spin_unlock(lock)
+ return@p ...;
+
+@script:python@
+p << spun.p;
+@@
+print("%s:%s: a spinlock is still held here" % (p[0].file, p[0].line))
