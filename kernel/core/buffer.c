@@ -549,6 +549,26 @@ static int settle_early(struct dma_heap_buffer *buffer)
 	return dmaheap_settle(buffer);
 }
 
+/*
+ * The kernel charges what it needs for a file to the same memory cgroup as the buffer's pages, and
+ * kills somebody of that cgroup if it has nothing left.  So some has to be left.
+ */
+static int check_headroom(const struct dma_heap_buffer *buffer)
+{
+	const unsigned int order = 3; /* 32 KiB, with pages of 4 */
+	struct page *pages;
+
+	if (!buffer->payer)
+		return 0;
+	pages = alloc_pages(GFP_USER | __GFP_ACCOUNT | __GFP_COMP | __GFP_NOWARN |
+				    __GFP_RETRY_MAYFAIL,
+			    order);
+	if (!pages)
+		return -ENOMEM;
+	__free_pages(pages, order);
+	return 0;
+}
+
 /**
  * dma_heap_buffer_export - make a dma-buf of a heap's memory
  * @heap:	the heap
@@ -581,6 +601,8 @@ struct dma_buf *dma_heap_buffer_export(struct dma_heap *heap,
 	if (!buffer)
 		return ERR_PTR(-ENOMEM);
 	err = settle_early(buffer);
+	if (!err)
+		err = check_headroom(buffer);
 	if (err) {
 		buffer_destroy(buffer);
 		return ERR_PTR(err);

@@ -62,8 +62,16 @@ MODULE_PARM_DESC(
  */
 struct mem_cgroup *dmaheap_payer_of_program(void)
 {
-	return READ_ONCE(charging) == CHARGE_CGROUP ? get_mem_cgroup_from_mm(current->mm) :
-						      NULL;
+	struct mem_cgroup *payer = NULL;
+
+	if (READ_ONCE(charging) == CHARGE_CGROUP)
+		payer = get_mem_cgroup_from_mm(current->mm);
+	/* Nothing is charged to the root of all. */
+	if (payer && !parent_mem_cgroup(payer)) {
+		mem_cgroup_put(payer);
+		payer = NULL;
+	}
+	return payer;
 }
 
 /*
@@ -153,7 +161,9 @@ static struct dmaheap_user *user_of(struct dmaheap_users *users, kuid_t uid)
 	return NULL;
 }
 
-static int charge_user(struct dmaheap_users *users, struct dmaheap_charge *charge)
+/* -EAGAIN: there is no record of the user yet, and @spare is NULL; it is taken if not. */
+static int charge_record(struct dmaheap_users *users, struct dmaheap_charge *charge,
+			 struct dmaheap_user **spare)
 {
 	struct dmaheap_user *user;
 	unsigned long pages;
@@ -166,9 +176,10 @@ static int charge_user(struct dmaheap_users *users, struct dmaheap_charge *charg
 	if (users->max && pages > users->max && !capable(CAP_SYS_RESOURCE))
 		return -EDQUOT;
 	if (!user) {
-		user = kmalloc(sizeof(*user), GFP_KERNEL);
+		user = *spare;
 		if (!user)
-			return -ENOMEM;
+			return -EAGAIN;
+		*spare = NULL;
 		*user = (struct dmaheap_user){ .uid = current_uid() };
 		list_add(&user->link, &users->list);
 	}
@@ -176,6 +187,20 @@ static int charge_user(struct dmaheap_users *users, struct dmaheap_charge *charg
 	user->pages = pages;
 	charge->user = user;
 	return 0;
+}
+
+/* Nothing is allocated under the lock: buffers that die take it, too. */
+static int charge_user(struct dmaheap_users *users, struct dmaheap_charge *charge)
+{
+	struct dmaheap_user *spare = NULL;
+	int err = charge_record(users, charge, &spare);
+
+	if (err != -EAGAIN)
+		return err;
+	spare = kmalloc(sizeof(*spare), GFP_KERNEL);
+	err = spare ? charge_record(users, charge, &spare) : -ENOMEM;
+	kfree(spare);
+	return err;
 }
 
 static void uncharge_user(struct dmaheap_users *users, struct dmaheap_charge *charge)

@@ -169,7 +169,8 @@ struct dmaheap_memory {
  * @link:	in the list of all buffers, under its lock
  * @dmabuf:	the dma-buf; this buffer is freed by its release
  * @ino:	inode number of @dmabuf
- * @charge:	what somebody pays for it, under @lock
+ * @paid:	whether somebody pays for it; who makes it so has @charge to itself, and no lock
+ * @charge:	what that is
  * @payer:	memory cgroup that its pages are charged to, counted, or NULL
  * @pid:	who allocated it, in the initial namespace
  * @comm:	and by what name
@@ -201,6 +202,7 @@ struct dma_heap_buffer {
 	struct list_head link;
 	struct dma_buf *dmabuf;
 	unsigned long ino;
+	atomic_t paid;
 	struct dmaheap_charge charge;
 	struct mem_cgroup *payer;
 	pid_t pid;

@@ -43,19 +43,17 @@ static int pay(struct dma_heap *heap, struct dma_buf *dmabuf, struct dmaheap_cha
 	struct dma_heap_buffer *buffer = dmaheap_buffer_of(dmabuf);
 	int err = 0;
 
-	if (!buffer) {
+	if (!buffer || atomic_xchg(&buffer->paid, true)) {
 		dmaheap_uncharge(&heap->users, charge);
 		return 0;
 	}
-	guard(mutex)(&buffer->lock);
-	if (buffer->charge.pages || buffer->heap != heap ||
-	    buffer->size >> PAGE_SHIFT != charge->pages)
+	if (buffer->heap != heap || buffer->size >> PAGE_SHIFT != charge->pages) {
 		dmaheap_uncharge(&heap->users, charge);
-	if (buffer->charge.pages)
-		return 0;
-	if (!charge->pages)
 		err = dmaheap_charge(&buffer->heap->users, buffer->size >> PAGE_SHIFT, charge);
-	if (!err)
+	}
+	if (err)
+		atomic_set(&buffer->paid, false);
+	else
 		buffer->charge = *charge;
 	return err;
 }

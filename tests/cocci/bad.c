@@ -58,6 +58,20 @@ static void takes_mutex_twice(struct thing *thing)
 	mutex_unlock(&thing->mutex);
 }
 
+static void charges_under_lock(struct thing *buffer)
+{
+	guard(mutex)(&buffer->lock);
+	dmaheap_charge(buffer); /* found */
+}
+
+static int uses_what_is_freed_after_a_scope(struct thing *thing)
+{
+	scoped_guard(mutex, &thing->mutex)
+		thing->part = 0;
+	kfree(thing);
+	return thing->part; /* found */
+}
+
 static int uses_what_is_freed(struct thing *thing)
 {
 	kfree(thing);

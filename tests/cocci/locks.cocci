@@ -3,6 +3,7 @@
 virtual report
 
 @sleeps exists@
+iterator name scoped_guard;
 expression lock, flags;
 identifier allocates = { kmalloc, kzalloc, kcalloc, kvmalloc, kvzalloc, kvcalloc, alloc_pages, kasprintf };
 identifier waits = { mutex_lock, down_read, down_write, msleep, usleep_range, schedule, cond_resched, flush_work, cancel_work_sync, copy_from_user, copy_to_user, dma_resv_lock, kthread_stop, synchronize_rcu, vfree, kvfree };
@@ -30,6 +31,7 @@ p << sleeps.p;
 print("%s:%s: this sleeps while a spinlock is held" % (p[0].file, p[0].line))
 
 @guarded exists@
+iterator name scoped_guard;
 symbol spinlock;
 expression lock;
 identifier allocates = { kmalloc, kzalloc, kcalloc, kvmalloc, kvzalloc, kvcalloc, alloc_pages, kasprintf };
@@ -73,6 +75,7 @@ p << scoped.p;
 print("%s:%s: this sleeps while a spinlock is held" % (p[0].file, p[0].line))
 
 @twice exists@
+iterator name scoped_guard;
 expression lock;
 position p;
 @@
@@ -86,6 +89,7 @@ p << twice.p;
 print("%s:%s: this mutex is held already" % (p[0].file, p[0].line))
 
 @kept exists@
+iterator name scoped_guard;
 expression lock;
 position p;
 @@
@@ -99,6 +103,7 @@ p << kept.p;
 print("%s:%s: a mutex is still held here" % (p[0].file, p[0].line))
 
 @spun exists@
+iterator name scoped_guard;
 expression lock;
 position p;
 @@

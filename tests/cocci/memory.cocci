@@ -3,6 +3,7 @@
 virtual report
 
 @freed@
+iterator name scoped_guard;
 identifier f = { kfree, kvfree, vfree, dma_buf_put };
 expression x, y;
 identifier member;
@@ -23,6 +24,7 @@ p << freed.p;
 print("%s:%s: this was given back before" % (p[0].file, p[0].line))
 
 @unchecked exists@
+iterator name scoped_guard;
 identifier f = { kmalloc, kzalloc, kcalloc, kvmalloc, kvzalloc, kvcalloc, kmalloc_array, kmemdup, kasprintf, alloc_pages };
 expression x;
 identifier member;
@@ -41,6 +43,7 @@ p << unchecked.p;
 print("%s:%s: there may have been no memory for this" % (p[0].file, p[0].line))
 
 @copied@
+iterator name scoped_guard;
 position p;
 expression err;
 identifier f = { copy_from_user, copy_to_user };
@@ -57,6 +60,7 @@ p << copied.p;
 print("%s:%s: what is left to be copied is no errno" % (p[0].file, p[0].line))
 
 @errors exists@
+iterator name scoped_guard;
 expression x;
 position p;
 identifier f = { dma_buf_get, dma_buf_attach, dma_buf_export, dma_buf_map_attachment, dma_buf_map_attachment_unlocked, ERR_PTR, ERR_CAST };

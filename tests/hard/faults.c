@@ -593,7 +593,17 @@ static void modules_of_regions(void)
 {
 	begin_once();
 	fail_module("dmaheap_carveout", NULL);
+}
+
+static void modules_of_chunks(void)
+{
+	begin_once();
 	fail_module("dmaheap_chunk", NULL);
+}
+
+static void modules_of_areas(void)
+{
+	begin_once();
 	fail_module("dmaheap_cma", NULL);
 }
 
@@ -610,6 +620,8 @@ static const struct test tests[] = {
 	TEST(modules_of_memory, "loading and unloading the modules of heaps of all of memory"),
 	TEST(modules_of_devices, "of heaps that suit devices"),
 	TEST(modules_of_regions, "of heaps of memory that was set aside"),
+	TEST(modules_of_chunks, "the same, in chunks"),
+	TEST(modules_of_areas, "of heaps of CMA"),
 	TEST(modules_of_protected, "of heaps of protected memory"),
 };
 TAP_MAIN(tests)

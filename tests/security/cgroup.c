@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -181,15 +182,56 @@ static void contiguous(void)
 	drop_group();
 }
 
+/* Nothing is charged to the root of all groups, and nothing kept from it. */
+static void root_of_all(void)
+{
+	int heap;
+
+	heap_use("system-contiguous");
+	heap = heap_open();
+	make_group();
+	close(must(heap_try(heap, 16 * MIB)));
+	drop_group();
+}
+
+/* Of which each has little but what the kernel needs for a file. */
+static void small_ones(int heap)
+{
+	const struct rlimit limit = { 8192, 8192 };
+	int err, n = 0;
+
+	must(setrlimit(RLIMIT_NOFILE, &limit));
+	must(dup2(heap, 8000)); /* so that its table of files need not grow */
+	must(mlockall(MCL_CURRENT | MCL_FUTURE));
+	while (n < 4096 && heap_try(heap, 4096) >= 0)
+		n++;
+	err = errno;
+	tap_say("%d of 4 KiB", n);
+	check_equal(err, ENOMEM);
+	check(n > 500);
+}
+
+static void many_small(void)
+{
+	long long kills = sum_of("/proc/vmstat", "oom_kill %lld");
+	int heap = heap_open();
+
+	make_group();
+	file_write(GROUP "/memory.max", "8388608");
+	in_group(small_ones, heap);
+	check_equal(sum_of("/proc/vmstat", "oom_kill %lld"), kills);
+	drop_group();
+}
+
 /* Asked for in the group, needed by somebody else. */
 static void ask_and_leave(int heap)
 {
 	int fd = must(heap_try(heap, 32 * MIB));
-	uint64_t before = group_number("memory.current");
 
+	check(group_number("memory.current") < 8 * MIB);
 	join(GROUPS_ROOT);
 	memset(buffer_map(fd, 32 * MIB), 1, 32 * MIB);
-	check(group_number("memory.current") >= before + 32 * MIB);
+	check(group_number("memory.current") >= 32 * MIB);
 	close(fd);
 }
 
@@ -265,6 +307,8 @@ static const struct test tests[] = {
 	TEST(limit_of_negotiated, "of one that waits for devices"),
 	TEST(limit_of_skeleton, "and of single pages"),
 	TEST(contiguous, "what cannot be charged is not given"),
+	TEST(root_of_all, "but all of it where nobody pays"),
+	TEST(many_small, "nor is anybody killed for many small buffers"),
 	TEST(needed_by_another, "who has asked pays, not who needs it first"),
 	TEST(driver, "nobody pays for what a driver has asked for"),
 	TEST(pool, "a pool has pages of nobody, and keeps them"),
