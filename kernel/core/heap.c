@@ -286,7 +286,7 @@ static struct dma_buf *allocate_locked(struct dma_heap *heap, size_t len, u32 fd
 	if (!heap->ops)
 		return ERR_PTR(-ENODEV);
 	/* If its init failed after all, the module would go whoever held it. */
-	if (heap->owner && heap->owner->state == MODULE_STATE_COMING)
+	if (heap->owner && data_race(heap->owner->state) == MODULE_STATE_COMING)
 		return ERR_PTR(-EAGAIN);
 	dmabuf = heap->ops->allocate(heap, len, fd_flags, heap_flags);
 	/*

@@ -159,13 +159,19 @@ static int enter_ahead(struct vm_area_struct *vma)
 
 /* ---- faults ---- */
 
+/* So far: others may map it meanwhile.  Who enters something looks again, under the table's lock. */
+static bool is_unmapped(const struct vm_fault *vmf)
+{
+	return pmd_none(READ_ONCE(*vmf->pmd));
+}
+
 /* Of a page that was entered ahead only if the kernel has taken it away since. */
 static vm_fault_t fault_huge(struct vm_fault *vmf)
 {
 	struct page *head = huge_page_at(vmf->vma, ALIGN_DOWN(vmf->address, PMD_SIZE));
 	phys_addr_t phys;
 
-	if (head && compat_can_map_huge(vmf->vma) && pmd_none(*vmf->pmd))
+	if (head && compat_can_map_huge(vmf->vma) && is_unmapped(vmf))
 		return compat_enter_huge_page(vmf, head);
 	dma_heap_buffer_chunk(vmf->vma->vm_private_data, offset_of(vmf->vma, vmf->address),
 			      &phys);
@@ -196,7 +202,7 @@ static vm_fault_t fault_frames(struct vm_fault *vmf)
 	unsigned long table = ALIGN_DOWN(vmf->address, PMD_SIZE);
 	phys_addr_t phys;
 
-	if (compat_has_huge_frames() && compat_can_map_huge(vmf->vma) && pmd_none(*vmf->pmd) &&
+	if (compat_has_huge_frames() && compat_can_map_huge(vmf->vma) && is_unmapped(vmf) &&
 	    is_one_chunk(vmf->vma, table, &phys))
 		return compat_enter_huge_frame(vmf, PHYS_PFN(phys));
 	return fault_table(vmf, insert_frames);
