@@ -158,6 +158,7 @@ static bool corpus_read(const char *path)
 #define MAX_THREADS 64
 
 static unsigned long inputs, killed;
+static long seconds = 60;    /* for all of them */
 static unsigned long *calls; /* shared with children, which may be killed at any time */
 static unsigned int threads = 1;
 static bool disturbed;
@@ -230,7 +231,7 @@ static unsigned int run(struct input *input)
 }
 
 /* For half of the time at most: the rest is for new ones. */
-static void run_corpus(time_t started, long seconds)
+static void run_corpus(time_t started)
 {
 	size_t i;
 
@@ -248,7 +249,7 @@ static void progress(time_t started)
 	fflush(stdout);
 }
 
-static void run_for(time_t started, long seconds)
+static void run_for(time_t started)
 {
 	time_t said = time(NULL);
 	struct input input;
@@ -292,65 +293,80 @@ static unsigned long parse_number(const char *text)
 	exit(2);
 }
 
-int main(int argc, char **argv)
-{
-	struct input one = {};
-	time_t started = time(NULL);
-	long seconds = 60;
-	int opt;
+static struct input only; /* of some length: nothing else is to be run */
 
-	state = time(NULL);
-	while ((opt = getopt(argc, argv, "s:t:c:x:j:dh")) != -1)
-		switch (opt) {
-		case 's':
-			state = parse_number(optarg);
-			seeded = true;
+static void parse_threads(const char *text)
+{
+	threads = parse_number(text);
+	if (threads && threads <= MAX_THREADS)
+		return;
+	fprintf(stderr, "fuzz: from 1 to %d threads\n", MAX_THREADS);
+	exit(2);
+}
+
+static void parse_option(int opt)
+{
+	switch (opt) {
+	case 's':
+		state = parse_number(optarg);
+		seeded = true;
+		break;
+	case 't': seconds = parse_number(optarg); break;
+	case 'c':
+		if (corpus_read(optarg))
 			break;
-		case 't': seconds = parse_number(optarg); break;
-		case 'c':
-			if (corpus_read(optarg))
-				break;
-			perror(optarg);
-			return 1;
-		case 'x':
-			if (parse_input(optarg, &one))
-				break;
-			fprintf(stderr, "fuzz: no input: %s\n", optarg);
-			return 2;
-		case 'j':
-			threads = parse_number(optarg);
-			if (threads && threads <= MAX_THREADS)
-				break;
-			fprintf(stderr, "fuzz: from 1 to %d threads\n", MAX_THREADS);
-			return 2;
-		case 'd': disturbed = true; break;
-		case 'h': usage(stdout); return 0;
-		default: usage(stderr); return 2;
-		}
-	printf("fuzz: seed %llu%s\n", (unsigned long long)state,
-	       threads == 1 && !coverage_open() ?
-		       "; this kernel does not tell where it has been" :
-		       "");
-	state = state * 2 + 1; /* never 0 */
+		perror(optarg);
+		exit(1);
+	case 'x':
+		if (parse_input(optarg, &only))
+			break;
+		fprintf(stderr, "fuzz: no input: %s\n", optarg);
+		exit(2);
+	case 'j': parse_threads(optarg); break;
+	case 'd': disturbed = true; break;
+	case 'h': usage(stdout); exit(0);
+	default: usage(stderr); exit(2);
+	}
+}
+
+/* Before the first input; ends the program if there is nothing to work on. */
+static void prepare(void)
+{
 	calls = mmap(NULL, sizeof(*calls), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 		     -1, 0);
 	if (calls == MAP_FAILED) {
 		perror("fuzz: mmap");
-		return 1;
+		exit(1);
 	}
 	if (disturbed) {
 		disturb();
 	} else if (!calls_prepare()) {
 		fprintf(stderr, "fuzz: there are no heaps\n");
-		return 1;
+		exit(1);
 	}
-	if (one.len) {
-		run(&one);
+}
+
+int main(int argc, char **argv)
+{
+	time_t started = time(NULL);
+	int opt;
+
+	state = started;
+	while ((opt = getopt(argc, argv, "s:t:c:x:j:dh")) != -1)
+		parse_option(opt);
+	printf("fuzz: seed %llu%s\n", (unsigned long long)state,
+	       threads == 1 && !coverage_open() ?
+		       "; this kernel does not tell where it has been" :
+		       "");
+	state = state * 2 + 1; /* never 0 */
+	prepare();
+	if (only.len) {
+		run(&only);
 		progress(time(NULL));
 		return 0;
 	}
-	run_corpus(started, seconds);
-	run_for(started, seconds);
+	run_corpus(started);
+	run_for(started);
 	coverage_print();
 	return 0;
 }
