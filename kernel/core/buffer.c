@@ -173,7 +173,8 @@ EXPORT_SYMBOL_GPL(dma_heap_buffer_get_priv);
 /**
  * dma_heap_buffer_set_cpu - say how the CPU gets at a buffer, where that depends
  * @buffer:	the buffer
- * @cpu:	as &dma_heap_buffer_ops.cpu, in whose place it is
+ * @cpu:	as &dma_heap_buffer_ops.cpu, in whose place it is.  Not to or from
+ *		%DMA_HEAP_CPU_NONE, which has to be known before there is memory
  *
  * Context: within &dma_heap_buffer_ops.populate.
  */
@@ -254,9 +255,11 @@ static int populate_charged(struct dma_heap_buffer *buffer)
 
 static int buffer_populate(struct dma_heap_buffer *buffer)
 {
+	bool cpu_none = buffer->ops->cpu == DMA_HEAP_CPU_NONE;
 	int err = populate_charged(buffer);
 
 	if (!err && WARN_ON_ONCE(dma_heap_buffer_missing(buffer) ||
+				 (buffer->cpu == DMA_HEAP_CPU_NONE) != cpu_none ||
 				 (buffer->pages == DMA_HEAP_PAGES_NONE &&
 				  buffer->cpu == DMA_HEAP_CPU_CACHED)))
 		err = -EINVAL;
@@ -336,7 +339,7 @@ int dmaheap_settle_for_cpu(struct dma_heap_buffer *buffer)
 {
 	int err;
 
-	if (buffer->cpu == DMA_HEAP_CPU_NONE)
+	if (buffer->ops->cpu == DMA_HEAP_CPU_NONE)
 		return -EPERM;
 	if (!buffer->ops->late)
 		return 0;

@@ -124,13 +124,13 @@ static void uncharge_locked(struct dmaheap_charge *charge)
 
 /**
  * struct dmaheap_user - what a user has of a heap
- * @link:	in the heap's list
+ * @node:	in the heap's tree
  * @uid:	who it is
  * @charges:	for how many buffers; the last one takes the record along
  * @pages:	how much they are
  */
 struct dmaheap_user {
-	struct list_head link;
+	struct rb_node node;
 	kuid_t uid;
 	unsigned long charges;
 	unsigned long pages;
@@ -139,26 +139,41 @@ struct dmaheap_user {
 void dmaheap_users_init(struct dmaheap_users *users)
 {
 	mutex_init(&users->lock);
-	INIT_LIST_HEAD(&users->list);
+	users->tree = RB_ROOT;
 	users->max = 0;
 }
 
 /* dmaheap_users_destroy - of a heap of which no buffer is left */
 void dmaheap_users_destroy(struct dmaheap_users *users)
 {
-	WARN_ON_ONCE(!list_empty(&users->list));
+	WARN_ON_ONCE(!RB_EMPTY_ROOT(&users->tree));
 	mutex_destroy(&users->lock);
+}
+
+static struct dmaheap_user *user_at(const struct rb_node *node)
+{
+	return container_of(node, struct dmaheap_user, node);
+}
+
+static int compare_uid(const void *uid, const struct rb_node *node)
+{
+	uid_t wanted = __kuid_val(*(const kuid_t *)uid), this = __kuid_val(user_at(node)->uid);
+
+	return wanted < this ? -1 : wanted > this;
+}
+
+static bool is_before(struct rb_node *one, const struct rb_node *other)
+{
+	return compare_uid(&user_at(one)->uid, other) < 0;
 }
 
 static struct dmaheap_user *user_of(struct dmaheap_users *users, kuid_t uid)
 {
-	struct dmaheap_user *user;
+	struct rb_node *node;
 
 	lockdep_assert_held(&users->lock);
-	list_for_each_entry(user, &users->list, link)
-		if (uid_eq(user->uid, uid))
-			return user;
-	return NULL;
+	node = rb_find(&uid, &users->tree, compare_uid);
+	return node ? user_at(node) : NULL;
 }
 
 /* -EAGAIN: there is no record of the user yet, and @spare is NULL; it is taken if not. */
@@ -181,7 +196,7 @@ static int charge_record(struct dmaheap_users *users, struct dmaheap_charge *cha
 			return -EAGAIN;
 		*spare = NULL;
 		*user = (struct dmaheap_user){ .uid = current_uid() };
-		list_add(&user->link, &users->list);
+		rb_add(&user->node, &users->tree, is_before);
 	}
 	user->charges++;
 	user->pages = pages;
@@ -212,7 +227,7 @@ static void uncharge_user(struct dmaheap_users *users, struct dmaheap_charge *ch
 	charge->user = NULL;
 	if (--user->charges)
 		return;
-	list_del(&user->link);
+	rb_erase(&user->node, &users->tree);
 	kfree(user);
 }
 

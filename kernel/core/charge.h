@@ -13,8 +13,8 @@
 #ifndef _DMAHEAP_CHARGE_H
 #define _DMAHEAP_CHARGE_H
 
-#include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/rbtree.h>
 #include <linux/types.h>
 #include <linux/uidgid.h>
 
@@ -25,12 +25,12 @@ struct user_struct;
 /**
  * struct dmaheap_users - what each user has of a heap
  * @lock:	protects what follows, and the counts of the users
- * @list:	users that have anything
+ * @tree:	users that have anything, by number: whoever has many numbers shall slow nobody down
  * @max:	pages that each may have; 0: any number
  */
 struct dmaheap_users {
 	struct mutex lock;
-	struct list_head list;
+	struct rb_root tree;
 	unsigned long max;
 };
 

@@ -66,8 +66,8 @@ static struct dma_buf *allocate_charged(struct dma_heap *heap,
 	struct dma_buf *dmabuf;
 	int err = dmaheap_charge(&heap->users, PAGE_ALIGN(data->len) >> PAGE_SHIFT, &charge);
 
-	if (err)
-		return ERR_PTR(err);
+	if (err) /* of a heap that is gone nobody can have too much */
+		return ERR_PTR(READ_ONCE(heap->ops) ? err : -ENODEV);
 	payer = dmaheap_payer_of_program();
 	outer = set_active_memcg(payer);
 	dmabuf = dma_heap_buffer_alloc(heap, data->len, data->fd_flags, data->heap_flags);

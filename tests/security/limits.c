@@ -319,6 +319,43 @@ static void user_max_of_own_root(void)
 	set_user_max("0");
 }
 
+#define MANY 300
+
+static uid_t one_of_many(int i)
+{
+	return 1000 + i * 7 % MANY;
+}
+
+/* Who it is changes, and the right to change it stays. */
+static void one_page_each(int heap)
+{
+	int fds[MANY], i;
+
+	for (i = 0; i < MANY; i++) {
+		must(setresuid(one_of_many(i), 0, 0));
+		fds[i] = must(heap_try(heap, 1));
+		check_errno(heap_try(heap, 1), EDQUOT);
+	}
+	for (i = 0; i < MANY; i += 2)
+		close(fds[i]);
+	for (i = 0; i < MANY; i++) {
+		must(setresuid(one_of_many(i), 0, 0));
+		if (i % 2)
+			check_errno(heap_try(heap, 1), EDQUOT);
+		else
+			must(heap_try(heap, 1));
+	}
+}
+
+static void user_max_of_many(void)
+{
+	int heap = heap_open();
+
+	set_user_max("4096");
+	as(0, CAP_SETUID, one_page_each, heap);
+	set_user_max("0");
+}
+
 /* What counts is what a buffer takes, not what was asked for. */
 static void one_byte_each(int heap)
 {
@@ -396,6 +433,28 @@ static void of_another_heap(void)
 	set_user_max("0");
 }
 
+static void none_any_more(int heap)
+{
+	set_memlock(0);
+	check_errno(heap_try(heap, 8 * MIB), ENODEV);
+	check_errno(heap_try(heap, 1), ENODEV);
+}
+
+/* Not that there is too little of it. */
+static void of_no_heap(void)
+{
+	struct dmaheap_test_heap name = { .name = "short-lived" };
+	int device = device_open(), heap;
+
+	must(ioctl(device, DMAHEAP_TEST_ADD, &name));
+	heap = must(open("/dev/dma_heap/short-lived", O_RDONLY | O_CLOEXEC));
+	file_write(CHARGE, "memlock");
+	file_write(user_max_file("short-lived"), "4096");
+	must(ioctl(device, DMAHEAP_TEST_REMOVE, &name));
+	as_user(1000, none_any_more, heap);
+	file_write(CHARGE, "none");
+}
+
 /* ---- */
 
 static bool refuses(const char *path, const char *text)
@@ -425,8 +484,10 @@ static const struct test tests[] = {
 	TEST(user_max, "a heap's limit for each user"),
 	TEST(user_max_above, "CAP_SYS_RESOURCE is above it, and no other"),
 	TEST(user_max_of_own_root, "nor is it enough there"),
+	TEST(user_max_of_many, "each of 300 users has its own"),
 	TEST(of_another_heap, "a buffer that a heap has from another counts for that one"),
 	TEST(by_what_it_takes, "what counts is what a buffer takes"),
+	TEST(of_no_heap, "a heap that is gone is ENODEV, whatever the limits"),
 	TEST(nonsense, "what makes no sense is refused"),
 };
 
