@@ -8,6 +8,7 @@
 #include <linux/compiler.h>
 #include <linux/delay.h>
 #include <linux/dma-mapping.h>
+#include <linux/gfp.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/module.h>
@@ -148,6 +149,12 @@ static int splat_leak(void)
 	return kzalloc(100, GFP_KERNEL) ? 0 : -ENOMEM;
 }
 
+/* PAGE_OWNER */
+static int splat_page(void)
+{
+	return alloc_page(GFP_KERNEL) ? 0 : -ENOMEM;
+}
+
 static unsigned long raced;
 
 static int racer(void *unused)
@@ -182,11 +189,11 @@ static const struct splat {
 	{ "fail", splat_fail },	    { "hang", splat_hang },   { "overrun", splat_overrun },
 	{ "shift", splat_shift },   { "sleep", splat_sleep }, { "order", splat_order },
 	{ "object", splat_object }, { "dma", splat_dma },     { "leak", splat_leak },
-	{ "race", splat_race },
+	{ "page", splat_page },	    { "race", splat_race },
 };
 MODULE_PARM_DESC(
 	how,
-	"what to do: warn, panic, taint, fail, hang; for sanitizers: overrun, shift, sleep, order, object, dma, leak, race");
+	"what to do: warn, panic, taint, fail, hang; for sanitizers: overrun, shift, sleep, order, object, dma, leak, page, race");
 
 static int __init splat_init(void)
 {
