@@ -12,12 +12,13 @@ apt=$cache/apt/$series-$arch
 sources_of() {
 	local mirror=${DMAHEAP_MIRROR:-http://deb.debian.org/debian}
 	local security=${DMAHEAP_MIRROR_SECURITY:-http://deb.debian.org/debian-security}
-	local keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+	local keyring=/usr/share/keyrings/debian-archive-keyring.gpg suite=bookworm
 
 	[ -e "$keyring" ] || die "$keyring is missing; install debian-archive-keyring"
-	echo "deb [signed-by=$keyring] $security bookworm-security main"
-	echo "deb [signed-by=$keyring] $mirror bookworm main"
-	[ "$1" != 6.12 ] || echo "deb [signed-by=$keyring] $mirror bookworm-backports main"
+	[ "$1" != 7.2 ] || suite=trixie
+	echo "deb [signed-by=$keyring] $security $suite-security main"
+	echo "deb [signed-by=$keyring] $mirror $suite main"
+	[ "$1" = 6.1 ] || echo "deb [signed-by=$keyring] $mirror $suite-backports main"
 }
 
 private() {
