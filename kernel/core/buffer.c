@@ -85,6 +85,7 @@ int dma_heap_buffer_add(struct dma_heap_buffer *buffer, phys_addr_t phys, size_t
 		.phys = phys,
 		.end = filled + len,
 	};
+	dmaheap_taken(&buffer->announced, len >> PAGE_SHIFT);
 	return 0;
 }
 EXPORT_SYMBOL_GPL(dma_heap_buffer_add);
@@ -239,6 +240,24 @@ static struct dma_heap_buffer *buffer_create(struct dma_heap *heap,
 	return buffer;
 }
 
+/*
+ * Whoever is in a memory cgroup that has nothing left is killed at the next page that it cannot do
+ * without.  So some has to be left.
+ */
+static int check_headroom(void)
+{
+	const unsigned int order = 3; /* 32 KiB, with pages of 4 */
+	struct page *pages;
+
+	pages = alloc_pages(GFP_USER | __GFP_ACCOUNT | __GFP_COMP | __GFP_NOWARN |
+				    __GFP_RETRY_MAYFAIL,
+			    order);
+	if (!pages)
+		return -ENOMEM;
+	__free_pages(pages, order);
+	return 0;
+}
+
 /* Who pays may be another than who needs its memory now. */
 static int populate_charged(struct dma_heap_buffer *buffer)
 {
@@ -248,7 +267,7 @@ static int populate_charged(struct dma_heap_buffer *buffer)
 	if (!buffer->payer)
 		return buffer->ops->populate(buffer);
 	outer = set_active_memcg(buffer->payer);
-	err = buffer->ops->populate(buffer);
+	err = buffer->ops->populate(buffer) ?: check_headroom();
 	set_active_memcg(outer);
 	return err;
 }
@@ -258,6 +277,7 @@ static int buffer_populate(struct dma_heap_buffer *buffer)
 	bool cpu_none = buffer->ops->cpu == DMA_HEAP_CPU_NONE;
 	int err = populate_charged(buffer);
 
+	dmaheap_taken(&buffer->announced, ULONG_MAX);
 	if (!err && WARN_ON_ONCE(dma_heap_buffer_missing(buffer) ||
 				 (buffer->cpu == DMA_HEAP_CPU_NONE) != cpu_none ||
 				 (buffer->pages == DMA_HEAP_PAGES_NONE &&
@@ -553,23 +573,21 @@ static int settle_early(struct dma_heap_buffer *buffer)
 }
 
 /*
- * The kernel charges what it needs for a file to the same memory cgroup as the buffer's pages, and
- * kills somebody of that cgroup if it has nothing left.  So some has to be left.
+ * The kernel charges a file to the memory cgroup that is active, and kills somebody of that cgroup if
+ * it has nothing left: buffers fill cgroups to the last page, if only for a moment.
  */
-static int check_headroom(const struct dma_heap_buffer *buffer)
+static struct dma_buf *export_charged(const struct dma_heap_buffer *buffer,
+				      const struct dma_buf_export_info *info)
 {
-	const unsigned int order = 3; /* 32 KiB, with pages of 4 */
-	struct page *pages;
+	struct mem_cgroup *outer;
+	struct dma_buf *dmabuf;
 
 	if (!buffer->payer)
-		return 0;
-	pages = alloc_pages(GFP_USER | __GFP_ACCOUNT | __GFP_COMP | __GFP_NOWARN |
-				    __GFP_RETRY_MAYFAIL,
-			    order);
-	if (!pages)
-		return -ENOMEM;
-	__free_pages(pages, order);
-	return 0;
+		return dma_buf_export(info);
+	outer = set_active_memcg(dmaheap_payer_of_nothing(buffer->payer));
+	dmabuf = dma_buf_export(info);
+	set_active_memcg(outer);
+	return dmabuf;
 }
 
 /**
@@ -604,14 +622,12 @@ struct dma_buf *dma_heap_buffer_export(struct dma_heap *heap,
 	if (!buffer)
 		return ERR_PTR(-ENOMEM);
 	err = settle_early(buffer);
-	if (!err)
-		err = check_headroom(buffer);
 	if (err) {
 		buffer_destroy(buffer);
 		return ERR_PTR(err);
 	}
 	info.priv = buffer;
-	dmabuf = dma_buf_export(&info);
+	dmabuf = export_charged(buffer, &info);
 	if (IS_ERR(dmabuf)) {
 		buffer_destroy(buffer);
 		return dmabuf;

@@ -92,6 +92,16 @@ struct mem_cgroup *dmaheap_payer_active(void)
 #endif
 }
 
+/* dmaheap_payer_of_nothing - the root of a memory cgroup, to which the kernel charges nothing */
+struct mem_cgroup *dmaheap_payer_of_nothing(struct mem_cgroup *payer)
+{
+	struct mem_cgroup *above;
+
+	while ((above = parent_mem_cgroup(payer)))
+		payer = above;
+	return payer;
+}
+
 /* ---- locked memory ---- */
 
 /* As mlock() has it, but by user: what a process has locked, others of that user have not left. */

@@ -55,5 +55,6 @@ int dmaheap_charge(struct dmaheap_users *users, unsigned long pages,
 void dmaheap_uncharge(struct dmaheap_users *users, struct dmaheap_charge *charge);
 struct mem_cgroup *dmaheap_payer_of_program(void);
 struct mem_cgroup *dmaheap_payer_active(void);
+struct mem_cgroup *dmaheap_payer_of_nothing(struct mem_cgroup *payer);
 
 #endif /* _DMAHEAP_CHARGE_H */

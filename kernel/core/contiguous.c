@@ -145,7 +145,7 @@ int dma_heap_buffer_add_contiguous(struct dma_heap_buffer *buffer, phys_addr_t h
 {
 	size_t len = dma_heap_buffer_missing(buffer);
 	unsigned long nr = len >> PAGE_SHIFT;
-	int err = dma_heap_check_available(len);
+	int err = dma_heap_buffer_announce(buffer);
 	struct page *page;
 
 	if (err)

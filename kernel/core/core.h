@@ -157,6 +157,7 @@ struct dmaheap_memory {
  * @making:	held while memory is settled and mappings are made, of devices and of the
  *		kernel; taken inside the dma-buf's reservation lock
  * @vaddr:	kernel mapping, or NULL; under @making
+ * @announced:	pages of the whole of memory that it is about to take; under @making
  * @lock:	protects what follows; taken inside @making.  Nothing is allocated under it:
  *		jobs end under it whose fences reclaim of memory may wait for
  * @mappings:	&struct dmaheap_mapping, one per attachment
@@ -190,6 +191,7 @@ struct dma_heap_buffer {
 
 	struct mutex making;
 	void *vaddr;
+	unsigned long announced;
 
 	struct mutex lock;
 	struct list_head mappings;
@@ -256,6 +258,9 @@ int dmaheap_check_fit(const struct dma_heap_buffer *buffer,
 /* pages.c: memory of the machine */
 extern unsigned int dmaheap_orders[DMAHEAP_MAX_ORDERS];
 extern unsigned int dmaheap_nr_orders;
+bool dmaheap_is_plenty_free(unsigned long pages);
+int dmaheap_announce(unsigned long *mine, unsigned long pages, unsigned long has);
+void dmaheap_taken(unsigned long *mine, unsigned long pages);
 int dmaheap_pages_init(void);
 unsigned int dmaheap_order_index(unsigned int order);
 int dmaheap_pool_fill(struct dmaheap_pool *pool, size_t len);

@@ -9,8 +9,6 @@
 #include <linux/module.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
-#include <linux/swap.h>
-#include <linux/vmstat.h>
 
 #include "../compat/max_order.h"
 #include "core.h"
@@ -135,6 +133,7 @@ struct page *dmaheap_alloc_below(phys_addr_t highest, unsigned int order, gfp_t 
  * @len:	bytes wanted
  * @missing:	bytes still to be found
  * @taken:	pages that the pool had; it may have them back
+ * @announced:	pages that nobody else counts on, being still to be found
  * @chunks:	what was found, by lru, largest first
  * @nr:		how many
  * @charged:	whether a memory cgroup pays for them: then all come from the page allocator
@@ -149,6 +148,7 @@ struct gathering {
 	size_t len;
 	size_t missing;
 	unsigned long taken;
+	unsigned long *announced;
 	struct list_head chunks;
 	unsigned int nr;
 	bool charged;
@@ -193,6 +193,7 @@ static int allocate_chunks(struct gathering *gathering, unsigned int order, unsi
 		list_add_tail(&page->lru, chunks);
 		gathering->missing -= PAGE_SIZE << order;
 		gathering->nr++;
+		dmaheap_taken(gathering->announced, 1UL << order);
 		cond_resched();
 	}
 	return 0;
@@ -237,6 +238,7 @@ static int gather_order(struct gathering *gathering, unsigned int index)
 	gathering->missing -= (size_t)n << (PAGE_SHIFT + order);
 	gathering->nr += n;
 	gathering->taken += (unsigned long)n << order;
+	dmaheap_taken(gathering->announced, (unsigned long)n << order);
 	gathering->ahead &= !gathering->late;
 	return n < wish.nr ? gather_new(gathering, order, wish.nr - n) : 0;
 }
@@ -315,46 +317,6 @@ static int add_pieces(struct dma_heap_buffer *buffer, phys_addr_t phys, size_t s
 	return 0;
 }
 
-static bool is_plenty_free(size_t pages)
-{
-	/* What is free of CMA's areas counts as free and available, but is not for us. */
-	size_t lent = global_zone_page_state(NR_FREE_CMA_PAGES);
-
-	return pages + lent + totalram_pages() / 32 < global_zone_page_state(NR_FREE_PAGES);
-}
-
-/* The same, of somebody who already has some of the pages, or as good as. */
-static int check_available(size_t pages, size_t has)
-{
-	size_t lent;
-
-	if (pages > totalram_pages() / 2)
-		return -ENOMEM;
-	/* Where plenty is free, what could be freed besides is not worth the counting. */
-	if (pages <= has || is_plenty_free(pages - has))
-		return 0;
-	/* That counts what the pool has. */
-	lent = global_zone_page_state(NR_FREE_CMA_PAGES);
-	return pages + lent > si_mem_available() + get_nr_swap_pages() ? -ENOMEM : 0;
-}
-
-/**
- * dma_heap_check_available - refuse what would hurt before anything is taken
- * @len:	bytes wanted of the whole of memory
- *
- * A buffer cannot be swapped out: one that is too large for memory first pushes everybody
- * else's pages out and then, as the next to ask for memory may not fail, makes the kernel kill
- * somebody.
- *
- * Context: process context.
- * Return: 0, or -ENOMEM: more than half of memory, or more than is available.
- */
-int dma_heap_check_available(size_t len)
-{
-	return check_available(len >> PAGE_SHIFT, 0);
-}
-EXPORT_SYMBOL_GPL(dma_heap_check_available);
-
 /*
  * Zones do not end where a mask of 30 or 31 bits does, so that none may have a page that is low
  * enough to give, though many are free: whoever is in the way is moved.  By whole pageblocks: nobody
@@ -412,6 +374,7 @@ int dma_heap_buffer_add_pages(struct dma_heap_buffer *buffer, phys_addr_t highes
 	struct dmaheap_pool *pool = buffer->heap->pool;
 	struct gathering gathering = {
 		.pool = pool,
+		.announced = &buffer->announced,
 		.highest = highest,
 		.len = buffer->size,
 		.missing = dma_heap_buffer_missing(buffer),
@@ -423,8 +386,8 @@ int dma_heap_buffer_add_pages(struct dma_heap_buffer *buffer, phys_addr_t highes
 
 	if (WARN_ON_ONCE(pool && !suits(buffer, pool)))
 		return -EINVAL;
-	err = check_available(gathering.missing >> PAGE_SHIFT,
-			      pool ? READ_ONCE(pool->size) : 0);
+	err = dmaheap_announce(&buffer->announced, gathering.missing >> PAGE_SHIFT,
+			       pool && !gathering.charged ? READ_ONCE(pool->size) : 0);
 	if (!err)
 		err = gather(&gathering, longest);
 	if (!err && gathering.missing && !may_add_ranges(buffer, &gathering))
@@ -452,13 +415,11 @@ static int make_clean(struct dmaheap_pool *pool, struct list_head *chunks)
 	return err;
 }
 
-static int fill(struct dmaheap_pool *pool, struct gathering *gathering)
+static int fill_reserved(struct dmaheap_pool *pool, struct gathering *gathering,
+			 unsigned long *nr)
 {
-	unsigned long nr = gathering->len >> PAGE_SHIFT;
 	int err;
 
-	if (!dmaheap_pool_reserve(nr))
-		return -ENOSPC;
 	gathering->missing = gathering->len;
 	INIT_LIST_HEAD(&gathering->chunks);
 	err = gather(gathering, SIZE_MAX);
@@ -469,8 +430,19 @@ static int fill(struct dmaheap_pool *pool, struct gathering *gathering)
 	if (!err)
 		err = check_wanted(gathering);
 	if (!err)
-		err = dmaheap_pool_add_clean(pool, &gathering->chunks, &nr);
+		err = dmaheap_pool_add_clean(pool, &gathering->chunks, nr);
 	dmaheap_pool_let_go(pool, &gathering->chunks, true);
+	return err;
+}
+
+static int fill(struct dmaheap_pool *pool, struct gathering *gathering)
+{
+	unsigned long nr = gathering->len >> PAGE_SHIFT;
+	int err;
+
+	if (!dmaheap_pool_reserve(nr))
+		return -ENOSPC;
+	err = fill_reserved(pool, gathering, &nr);
 	dmaheap_pool_unreserve(nr);
 	return err;
 }
@@ -478,17 +450,32 @@ static int fill(struct dmaheap_pool *pool, struct gathering *gathering)
 /* dmaheap_pool_fill - make a pool ready for one more buffer of @len bytes, whole pages */
 int dmaheap_pool_fill(struct dmaheap_pool *pool, size_t len)
 {
-	struct gathering gathering = { .highest = PHYS_ADDR_MAX, .len = len };
+	unsigned long announced = 0;
+	struct gathering gathering = {
+		.highest = PHYS_ADDR_MAX,
+		.len = len,
+		.announced = &announced,
+	};
+	int err = dmaheap_announce(&announced, len >> PAGE_SHIFT, 0);
 
-	return dma_heap_check_available(len) ?: fill(pool, &gathering);
+	if (!err)
+		err = fill(pool, &gathering);
+	dmaheap_taken(&announced, ULONG_MAX);
+	return err;
 }
 
 /* dmaheap_pool_top_up - the same, if that costs nobody anything, and somebody was too early */
 int dmaheap_pool_top_up(struct dmaheap_pool *pool, size_t len, int nid)
 {
-	struct gathering gathering = { .len = len, .spare_for = pool, .nid = nid };
+	unsigned long announced = 0;
+	struct gathering gathering = {
+		.len = len,
+		.announced = &announced,
+		.spare_for = pool,
+		.nid = nid,
+	};
 
-	return is_plenty_free(len >> PAGE_SHIFT) ? fill(pool, &gathering) : -ENOMEM;
+	return dmaheap_is_plenty_free(len >> PAGE_SHIFT) ? fill(pool, &gathering) : -ENOMEM;
 }
 
 /**

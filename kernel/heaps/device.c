@@ -119,7 +119,7 @@ static int device_populate(struct dma_heap_buffer *buffer)
 	struct dma_heap_device *owner = dma_heap_get_drvdata(dma_heap_buffer_heap(buffer));
 	size_t missing, size = dma_heap_buffer_missing(buffer);
 	struct holding *holding;
-	int err = dma_heap_check_available(size);
+	int err = dma_heap_buffer_announce(buffer);
 
 	if (err)
 		return err;

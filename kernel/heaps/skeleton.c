@@ -10,7 +10,7 @@
 
 static int skeleton_populate(struct dma_heap_buffer *buffer)
 {
-	int err = dma_heap_check_available(dma_heap_buffer_missing(buffer));
+	int err = dma_heap_buffer_announce(buffer);
 
 	while (!err && dma_heap_buffer_missing(buffer)) {
 		struct page *page;

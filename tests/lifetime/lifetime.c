@@ -239,6 +239,63 @@ static int hold(size_t len)
 	return fd;
 }
 
+#define ASKERS 6
+
+/* Whether it got any. */
+static void ask_often(int heap, size_t len)
+{
+	int got = 0, i, fd;
+
+	for (i = 0; i < 10; i++) {
+		fd = heap_try(heap, len);
+		got += fd >= 0;
+		if (fd >= 0)
+			close(fd);
+		else
+			check_equal(errno, ENOMEM);
+	}
+	_exit(!got);
+}
+
+static void use_a_little(void)
+{
+	const size_t len = 8 * MIB;
+	char *bytes;
+
+	for (;;) {
+		bytes = mmap(NULL, len, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+		munmap(bytes, len);
+	}
+}
+
+/* Each for something that there is, but not for all of them. */
+static void too_much_at_a_time(void)
+{
+	long long kills = sum_of("/proc/vmstat", "oom_kill %lld");
+	int heap = heap_open(), i, status, got = 0;
+	pid_t other;
+
+	hold(available() - 1024 * MIB);
+	other = must(fork());
+	if (!other)
+		use_a_little();
+	for (i = 0; i < ASKERS; i++)
+		if (!must(fork()))
+			ask_often(heap, 400 * MIB);
+	for (i = 0; i < ASKERS; i++) {
+		must(wait(&status));
+		check(WIFEXITED(status));
+		got += !WEXITSTATUS(status);
+	}
+	tap_say("%d of %d got any", got, ASKERS);
+	check(got);
+	check_equal(waitpid(other, &status, WNOHANG), 0);
+	must(kill(other, SIGKILL));
+	must(waitpid(other, &status, 0));
+	check_equal(sum_of("/proc/vmstat", "oom_kill %lld"), kills);
+}
+
 static void fragmented(void)
 {
 	const size_t pieces = 768 * MIB, len = 320 * MIB;
@@ -274,6 +331,7 @@ static const struct test tests[] = {
 	TEST(load_and_unload, "50 times unloaded and loaded under 4 allocating threads"),
 	TEST(killed_while_allocating, "killed in the middle of 512 MiB: nothing is left"),
 	TEST(out_of_memory, "all of memory taken: ENOMEM, and everything comes back"),
+	TEST(too_much_at_a_time, "several at a time, too much together: nobody is killed"),
 	TEST(fragmented, "a large buffer in fragmented memory"),
 };
 TAP_MAIN(tests)

@@ -2,6 +2,8 @@
 /* A memory cgroup pays for what its processes allocate, of whatever heap. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,16 +82,16 @@ static void in_group(void (*run)(int heap), int heap)
 }
 
 /* With its memory, also of a heap that gives it only when it is needed. */
-static int have_mib(int heap)
+static int have(int heap, size_t len)
 {
-	int fd = heap_try(heap, MIB), err;
+	int fd = heap_try(heap, len), err;
 	char *bytes;
 
 	if (fd < 0 || !heap_kind()->late)
 		return fd;
-	bytes = mmap(NULL, MIB, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	bytes = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (bytes != MAP_FAILED) {
-		munmap(bytes, MIB);
+		munmap(bytes, len);
 		return fd;
 	}
 	err = errno;
@@ -102,7 +104,7 @@ static void up_to_the_limit(int heap)
 {
 	int fds[MOST], n = 0, err;
 
-	while (n < MOST && (fds[n] = have_mib(heap)) >= 0)
+	while (n < MOST && (fds[n] = have(heap, MIB)) >= 0)
 		n++;
 	err = errno;
 	tap_say("%s: %d MiB of 64", heap_name(), n);
@@ -113,7 +115,7 @@ static void up_to_the_limit(int heap)
 	while (n--)
 		close(fds[n]);
 	check(group_number("memory.current") < 8 * MIB);
-	close(must(have_mib(heap)));
+	close(must(have(heap, MIB)));
 }
 
 static void limit_of(const char *name)
@@ -223,6 +225,98 @@ static void many_small(void)
 	drop_group();
 }
 
+#define THREADS 8
+#define EACH 400
+
+static int heap_of_all;
+static _Atomic bool over, refused;
+
+static void *take_and_close(void *unused)
+{
+	int fds[EACH], n;
+
+	(void)unused;
+	while (!over) {
+		for (n = 0; n < EACH; n++) {
+			fds[n] = heap_try(heap_of_all, 4096);
+			if (fds[n] < 0)
+				break;
+		}
+		refused |= n < EACH;
+		while (n--)
+			close(fds[n]);
+	}
+	return NULL;
+}
+
+/* So that one of them has all that is left while another has its file made. */
+static void small_ones_at_a_time(int heap)
+{
+	const struct rlimit limit = { 8192, 8192 };
+	pthread_t threads[THREADS];
+	pthread_attr_t attributes;
+	int i;
+
+	heap_of_all = heap;
+	must(setrlimit(RLIMIT_NOFILE, &limit));
+	must(dup2(heap, 8000));
+	must(mlockall(MCL_CURRENT | MCL_FUTURE));
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, 64 * KIB);
+	for (i = 0; i < THREADS; i++)
+		check(!pthread_create(&threads[i], &attributes, take_and_close, NULL));
+	sleep(8);
+	over = true;
+	for (i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	check(refused);
+}
+
+static void many_at_a_time(void)
+{
+	long long kills = sum_of("/proc/vmstat", "oom_kill %lld");
+	int heap = heap_open();
+
+	make_group();
+	file_write(GROUP "/memory.max", "8388608");
+	in_group(small_ones_at_a_time, heap);
+	check_equal(sum_of("/proc/vmstat", "oom_kill %lld"), kills);
+	drop_group();
+}
+
+/* Whoever has filled the group up can still have a little of other memory. */
+static void fill_and_go_on(int heap)
+{
+	const struct rlimit limit = { 8192, 8192 };
+	const size_t little = 16 * KIB;
+	size_t len;
+	char *bytes;
+
+	must(setrlimit(RLIMIT_NOFILE, &limit));
+	must(dup2(heap, 8000));
+	for (len = MIB; len >= 4096; len /= 16) {
+		while (have(heap, len) >= 0)
+			;
+		check_equal(errno, ENOMEM);
+	}
+	bytes = mmap(NULL, little, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	check(bytes != MAP_FAILED);
+	memset(bytes, 1, little);
+}
+
+static void room_behind_late(void)
+{
+	long long kills = sum_of("/proc/vmstat", "oom_kill %lld");
+	int heap;
+
+	heap_use("negotiated");
+	heap = heap_open();
+	make_group();
+	in_group(fill_and_go_on, heap);
+	check_equal(sum_of("/proc/vmstat", "oom_kill %lld"), kills);
+	drop_group();
+}
+
 /* Asked for in the group, needed by somebody else. */
 static void ask_and_leave(int heap)
 {
@@ -309,6 +403,8 @@ static const struct test tests[] = {
 	TEST(contiguous, "what cannot be charged is not given"),
 	TEST(root_of_all, "but all of it where nobody pays"),
 	TEST(many_small, "nor is anybody killed for many small buffers"),
+	TEST(many_at_a_time, "nor while others ask at the same time"),
+	TEST(room_behind_late, "nor for memory that comes late"),
 	TEST(needed_by_another, "who has asked pays, not who needs it first"),
 	TEST(driver, "nobody pays for what a driver has asked for"),
 	TEST(pool, "a pool has pages of nobody, and keeps them"),

@@ -127,6 +127,7 @@ struct dma_heap_limits {
 #define dma_heap_require_contiguous dmaheap_require_contiguous
 #define dma_heap_buffer_add_pages dmaheap_buffer_add_pages
 #define dma_heap_buffer_add_contiguous dmaheap_buffer_add_contiguous
+#define dma_heap_buffer_announce dmaheap_buffer_announce
 #define dma_heap_check_available dmaheap_check_available
 #define dma_heap_free_pages dmaheap_free_pages
 
@@ -152,6 +153,7 @@ int dma_heap_require_contiguous(struct dma_buf_attachment *attachment);
 int dma_heap_buffer_add_pages(struct dma_heap_buffer *buffer, phys_addr_t highest,
 			      size_t longest);
 int dma_heap_buffer_add_contiguous(struct dma_heap_buffer *buffer, phys_addr_t highest);
+int dma_heap_buffer_announce(struct dma_heap_buffer *buffer);
 int dma_heap_check_available(size_t len);
 void dma_heap_free_pages(struct dma_heap_buffer *buffer, phys_addr_t phys, size_t len);
 
