@@ -1,16 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What happens to a machine while others work on it. */
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fuzz.h"
+
+#define GROUPS_ROOT "/tmp/groups"
+#define GROUP GROUPS_ROOT "/limited"
 
 static void write_text(const char *path, const char *text)
 {
@@ -44,20 +51,69 @@ static void reload_modules(void)
 	usleep(20000);
 }
 
-/* As much as there is, for a moment. */
+/* A part of what is free. */
+static size_t take(size_t eighths, char **bytes)
+{
+	size_t len = (size_t)sysconf(_SC_AVPHYS_PAGES) * sysconf(_SC_PAGESIZE) / 8 * eighths;
+
+	*bytes = mmap(NULL, len, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_POPULATE, -1, 0);
+	return *bytes == MAP_FAILED ? 0 : len;
+}
+
+/* Most of it for long, so that the rest, for a moment, does not take long. */
 static void take_memory(void)
 {
-	size_t page = sysconf(_SC_PAGESIZE), at;
-	size_t len = (size_t)sysconf(_SC_AVPHYS_PAGES) * page / 8 * 7;
-	char *bytes = mmap(NULL, len, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	static char *held;
+	char *bytes;
+	size_t len;
 
-	if (bytes == MAP_FAILED)
-		return;
-	for (at = 0; at < len; at += page)
-		bytes[at] = 1;
-	munmap(bytes, len);
+	if (!held)
+		take(6, &held);
+	len = take(7, &bytes);
+	usleep(100000);
+	if (len)
+		munmap(bytes, len);
 	usleep(300000);
+}
+
+static void charge(void)
+{
+	static const char *const whom[] = { "memlock", "none", "cgroup", "none" };
+	static unsigned int next;
+
+	write_text("/sys/module/dmaheap_core/parameters/charge", whom[next++ % 4]);
+	usleep(400000);
+}
+
+static void make_group(void)
+{
+	mkdir(GROUPS_ROOT, 0755);
+	if (mount("none", GROUPS_ROOT, "cgroup2", 0, NULL))
+		return;
+	write_text(GROUPS_ROOT "/cgroup.subtree_control", "+memory");
+	mkdir(GROUP, 0755);
+	write_text(GROUP "/memory.max", "268435456");
+}
+
+static void drop_right(struct __user_cap_data_struct *have, unsigned int capability)
+{
+	have[capability / 32].effective &= ~(1U << capability % 32);
+	have[capability / 32].permitted &= ~(1U << capability % 32);
+}
+
+void be_limited(bool in_group)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct have[_LINUX_CAPABILITY_U32S_3];
+
+	if (in_group)
+		write_text(GROUP "/cgroup.procs", "0");
+	if (syscall(SYS_capget, &header, have))
+		return;
+	drop_right(have, CAP_IPC_LOCK);
+	drop_right(have, CAP_SYS_RESOURCE);
+	syscall(SYS_capset, &header, have);
 }
 
 static void unplug(void)
@@ -83,10 +139,14 @@ static void suspend(void)
 	write_text("/sys/power/state", "freeze");
 }
 
+/* Again and again, also if it is killed for want of memory. */
 static void start(void (*what)(void))
 {
 	if (fork())
 		return;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	while (fork())
+		wait(NULL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	be_killed_first();
 	for (;;)
@@ -95,7 +155,9 @@ static void start(void (*what)(void))
 
 void disturb(void)
 {
+	make_group();
 	start(reload_modules);
+	start(charge);
 	start(take_memory);
 	start(unplug);
 	start(shrink);

@@ -19,6 +19,7 @@
 
 #define CORPUS_MAX 4096
 #define INPUT_SECONDS 10 /* after which one is ended */
+#define PATIENCE 6	 /* times that, if nothing else goes on */
 
 static struct input corpus[CORPUS_MAX];
 static size_t corpus_len;
@@ -190,13 +191,14 @@ static void run_threads(const struct input *input)
 		pthread_join(ids[i], NULL);
 }
 
-__attribute__((noreturn)) static void run_child(struct input *input)
+__attribute__((noreturn)) static void run_child(struct input *input, unsigned int limit)
 {
 	be_killed_first();
+	be_limited(disturbed);
 	/* Modules come and go: each opens what there is now. */
 	if (disturbed && !calls_prepare())
 		_exit(0);
-	alarm(INPUT_SECONDS);
+	alarm(limit);
 	coverage_begin();
 	if (threads > 1)
 		run_threads(input);
@@ -206,8 +208,8 @@ __attribute__((noreturn)) static void run_child(struct input *input)
 	_exit(0);
 }
 
-/* In a process of its own, which takes all with it that the input has left open. */
-static unsigned int run(struct input *input)
+/* In a process of its own, which takes all with it that the input has left open; does it end in time? */
+static bool run_within(struct input *input, unsigned int limit)
 {
 	pid_t child = fork();
 	int status;
@@ -218,15 +220,28 @@ static unsigned int run(struct input *input)
 		exit(1);
 	}
 	if (!child)
-		run_child(input);
+		run_child(input, limit);
 	if (disturbed && below(2)) {
 		usleep(below(100000));
 		kill(child, SIGKILL);
 	}
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
+	return !WIFSIGNALED(status) || WTERMSIG(status) != SIGALRM;
+}
+
+/* Returns how many new places it has reached; ends the program if a call does not end. */
+static unsigned int run(struct input *input)
+{
 	inputs++;
-	killed += WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM;
+	if (run_within(input, INPUT_SECONDS))
+		return coverage_end();
+	killed++;
+	/* A machine may be slow, for once. */
+	if (!disturbed && !run_within(input, PATIENCE * INPUT_SECONDS)) {
+		print_input("fuzz: a call does not end; to repeat it: fuzz/run -x", input);
+		exit(1);
+	}
 	return coverage_end();
 }
 

@@ -42,6 +42,8 @@ void calls_end(void);
 
 /* disturb.c: if somebody is killed for want of memory, then this process */
 void be_killed_first(void);
+/* Without the rights that are above limits; and, in a group, where memory is limited for it. */
+void be_limited(bool in_group);
 /* Starts processes that do to the machine what hurts, until this one ends */
 void disturb(void);
 

@@ -597,6 +597,37 @@ static void modules_of_protected(void)
 	fail_module("dmaheap_protected", "dmaheap_protected_reference");
 }
 
+#define MODULES 32
+
+/* Our modules, the newest first: who needs others comes before them. */
+static int list_modules(char names[MODULES][64])
+{
+	FILE *file = must(fopen("/proc/modules", "r"));
+	char line[512];
+	int n = 0;
+
+	while (n < MODULES && fgets(line, sizeof(line), file))
+		n += sscanf(line, "%63s", names[n]) == 1 && !strncmp(names[n], "dmaheap", 7);
+	fclose(file);
+	return n;
+}
+
+/* The one that all others need. */
+static void module_of_all(void)
+{
+	char names[MODULES][64];
+	int n, i;
+
+	begin_once();
+	n = list_modules(names);
+	for (i = 0; i < n; i++)
+		if (strcmp(names[i], "dmaheap_core"))
+			must(module_unload(names[i]));
+	fail_module("dmaheap_core", NULL);
+	for (i = n; i--;)
+		must(module_load(names[i]));
+}
+
 static const struct test tests[] = {
 	TEST(publishing, "publishing and removing a heap"),
 	TEST(life, "a buffer's life"),
@@ -606,5 +637,6 @@ static const struct test tests[] = {
 	TEST(modules_of_chunks, "the same, in chunks"),
 	TEST(modules_of_areas, "of heaps of CMA"),
 	TEST(modules_of_protected, "of heaps of protected memory"),
+	TEST(module_of_all, "and of the core"),
 };
 TAP_MAIN(tests)
