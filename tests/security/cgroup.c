@@ -231,20 +231,21 @@ static void many_small(void)
 static int heap_of_all;
 static _Atomic bool over, refused;
 
+/* At the limit for most of the time. */
 static void *take_and_close(void *unused)
 {
-	int fds[EACH], n;
+	int fds[EACH], n = 0, fd;
 
 	(void)unused;
 	while (!over) {
-		for (n = 0; n < EACH; n++) {
-			fds[n] = heap_try(heap_of_all, 4096);
-			if (fds[n] < 0)
-				break;
+		fd = n < EACH ? heap_try(heap_of_all, 4096) : -1;
+		if (fd >= 0) {
+			fds[n++] = fd;
+			continue;
 		}
 		refused |= n < EACH;
-		while (n--)
-			close(fds[n]);
+		if (n)
+			close(fds[--n]);
 	}
 	return NULL;
 }
