@@ -8,6 +8,7 @@
 #include <linux/iosys-map.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
@@ -303,6 +304,7 @@ static void free_chunks(struct dma_heap_buffer *buffer)
 
 		buffer->ops->free(buffer, chunk->phys, chunk->end - start);
 		start = chunk->end;
+		cond_resched();
 	}
 	kvfree(memory);
 }

@@ -498,7 +498,9 @@ void dma_heap_free_pages(struct dma_heap_buffer *buffer, phys_addr_t phys, size_
 		__free_pages(page, get_order(len));
 		return;
 	}
-	for (i = 0; i < len >> PAGE_SHIFT; i++)
+	for (i = 0; i < len >> PAGE_SHIFT; i++) {
 		put_page(page + i);
+		cond_resched();
+	}
 }
 EXPORT_SYMBOL_GPL(dma_heap_free_pages);
