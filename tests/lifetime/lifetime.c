@@ -298,7 +298,7 @@ static void too_much_at_a_time(void)
 
 static void fragmented(void)
 {
-	const size_t pieces = 768 * MIB, len = 320 * MIB;
+	const size_t pieces = 1024 * MIB, len = 320 * MIB;
 	int device = device_new(64, 0xffffffff), fd, held;
 	struct dmaheap_test_map map;
 	long long left;
