@@ -230,6 +230,7 @@ static void many_small(void)
 
 static int heap_of_all;
 static _Atomic bool over, refused;
+static pthread_barrier_t all_there; /* none has to be made when nothing is left */
 
 /* At the limit for most of the time. */
 static void *take_and_close(void *unused)
@@ -237,6 +238,7 @@ static void *take_and_close(void *unused)
 	int fds[EACH], n = 0, fd;
 
 	(void)unused;
+	pthread_barrier_wait(&all_there);
 	while (!over) {
 		fd = n < EACH ? heap_try(heap_of_all, 4096) : -1;
 		if (fd >= 0) {
@@ -262,8 +264,9 @@ static void small_ones_at_a_time(int heap)
 	must(setrlimit(RLIMIT_NOFILE, &limit));
 	must(dup2(heap, 8000));
 	must(mlockall(MCL_CURRENT | MCL_FUTURE));
+	pthread_barrier_init(&all_there, NULL, THREADS);
 	pthread_attr_init(&attributes);
-	pthread_attr_setstacksize(&attributes, 64 * KIB);
+	check(!pthread_attr_setstacksize(&attributes, 128 * KIB)); /* arm64 takes no less */
 	for (i = 0; i < THREADS; i++)
 		check(!pthread_create(&threads[i], &attributes, take_and_close, NULL));
 	sleep(8);
