@@ -32,6 +32,8 @@ static int nth_fd = -1;
 /* All allocations can be told to fail, also those that would wait for reclaim. */
 static void begin(void)
 {
+	/* Hundreds of rounds, on a slow kernel: the guest has a limit of its own. */
+	alarm(3000);
 	nth_fd = open("/proc/self/fail-nth", O_RDWR | O_CLOEXEC);
 	if (nth_fd < 0)
 		tap_skip("this kernel injects no faults");
