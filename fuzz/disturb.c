@@ -147,11 +147,17 @@ static void suspend(void)
 /* Again and again, also if it is killed for want of memory. */
 static void start(void (*what)(void))
 {
+	pid_t worker;
+
 	if (fork())
 		return;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	while (fork())
-		wait(NULL);
+	while ((worker = fork())) {
+		if (worker < 0)
+			usleep(100000);
+		else
+			wait(NULL);
+	}
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	be_killed_first();
 	for (;;)

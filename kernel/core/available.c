@@ -40,13 +40,18 @@ bool dmaheap_is_plenty_free(unsigned long pages)
 	return is_plenty_free(pages + atomic_long_read(&announced));
 }
 
-static bool suffices(unsigned long pages, unsigned long has)
+/* What others have announced, they have as good as taken; @has is in a pool. */
+static bool may_have(unsigned long pages, unsigned long others, unsigned long has)
 {
+	unsigned long all = others + pages;
+
+	if (pages > totalram_pages() / 2)
+		return false;
 	/* Where plenty is free, what could be freed besides is not worth the counting. */
-	if (pages <= has || is_plenty_free(pages - has))
+	if (all <= has || is_plenty_free(all - has))
 		return true;
 	/* That counts what the pool has. */
-	return pages + lent() + margin() <= si_mem_available() + get_nr_swap_pages();
+	return all + lent() + margin() <= si_mem_available() + get_nr_swap_pages();
 }
 
 /*
@@ -58,16 +63,13 @@ int dmaheap_announce(unsigned long *mine, unsigned long pages, unsigned long has
 {
 	long before = atomic_long_read(&announced);
 
-	if (pages > totalram_pages() / 2)
-		return -ENOMEM;
 	if (pages <= *mine)
 		return 0;
-	pages -= *mine;
 	do {
-		if (!suffices(before + pages, has))
+		if (!may_have(pages, before - *mine, has))
 			return -ENOMEM;
-	} while (!atomic_long_try_cmpxchg(&announced, &before, before + pages));
-	*mine += pages;
+	} while (!atomic_long_try_cmpxchg(&announced, &before, before - *mine + pages));
+	*mine = pages;
 	return 0;
 }
 
@@ -92,11 +94,7 @@ void dmaheap_taken(unsigned long *mine, unsigned long pages)
  */
 int dma_heap_check_available(size_t len)
 {
-	unsigned long mine = 0;
-	int err = dmaheap_announce(&mine, len >> PAGE_SHIFT, 0);
-
-	dmaheap_taken(&mine, ULONG_MAX);
-	return err;
+	return may_have(len >> PAGE_SHIFT, atomic_long_read(&announced), 0) ? 0 : -ENOMEM;
 }
 EXPORT_SYMBOL_GPL(dma_heap_check_available);
 

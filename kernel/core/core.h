@@ -255,12 +255,14 @@ int dmaheap_check_contiguous(const struct dma_heap_buffer *buffer,
 int dmaheap_check_fit(const struct dma_heap_buffer *buffer,
 		      const struct dmaheap_mapping *mapping);
 
-/* pages.c: memory of the machine */
-extern unsigned int dmaheap_orders[DMAHEAP_MAX_ORDERS];
-extern unsigned int dmaheap_nr_orders;
+/* available.c: how much of it may be taken */
 bool dmaheap_is_plenty_free(unsigned long pages);
 int dmaheap_announce(unsigned long *mine, unsigned long pages, unsigned long has);
 void dmaheap_taken(unsigned long *mine, unsigned long pages);
+
+/* pages.c: memory of the machine */
+extern unsigned int dmaheap_orders[DMAHEAP_MAX_ORDERS];
+extern unsigned int dmaheap_nr_orders;
 int dmaheap_pages_init(void);
 unsigned int dmaheap_order_index(unsigned int order);
 int dmaheap_pool_fill(struct dmaheap_pool *pool, size_t len);

@@ -415,11 +415,13 @@ static int make_clean(struct dmaheap_pool *pool, struct list_head *chunks)
 	return err;
 }
 
-static int fill_reserved(struct dmaheap_pool *pool, struct gathering *gathering,
-			 unsigned long *nr)
+static int fill(struct dmaheap_pool *pool, struct gathering *gathering)
 {
+	unsigned long nr = gathering->len >> PAGE_SHIFT;
 	int err;
 
+	if (!dmaheap_pool_reserve(nr))
+		return -ENOSPC;
 	gathering->missing = gathering->len;
 	INIT_LIST_HEAD(&gathering->chunks);
 	err = gather(gathering, SIZE_MAX);
@@ -430,19 +432,8 @@ static int fill_reserved(struct dmaheap_pool *pool, struct gathering *gathering,
 	if (!err)
 		err = check_wanted(gathering);
 	if (!err)
-		err = dmaheap_pool_add_clean(pool, &gathering->chunks, nr);
+		err = dmaheap_pool_add_clean(pool, &gathering->chunks, &nr);
 	dmaheap_pool_let_go(pool, &gathering->chunks, true);
-	return err;
-}
-
-static int fill(struct dmaheap_pool *pool, struct gathering *gathering)
-{
-	unsigned long nr = gathering->len >> PAGE_SHIFT;
-	int err;
-
-	if (!dmaheap_pool_reserve(nr))
-		return -ENOSPC;
-	err = fill_reserved(pool, gathering, &nr);
 	dmaheap_pool_unreserve(nr);
 	return err;
 }

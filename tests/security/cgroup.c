@@ -196,6 +196,19 @@ static void root_of_all(void)
 	drop_group();
 }
 
+/* In a group that has so much. */
+static void nobody_killed(void (*run)(int heap), const char *limit)
+{
+	long long kills = sum_of("/proc/vmstat", "oom_kill %lld");
+	int heap = heap_open();
+
+	make_group();
+	file_write(GROUP "/memory.max", limit);
+	in_group(run, heap);
+	check_equal(sum_of("/proc/vmstat", "oom_kill %lld"), kills);
+	drop_group();
+}
+
 /* Of which each has little but what the kernel needs for a file. */
 static void small_ones(int heap)
 {
@@ -215,14 +228,7 @@ static void small_ones(int heap)
 
 static void many_small(void)
 {
-	long long kills = sum_of("/proc/vmstat", "oom_kill %lld");
-	int heap = heap_open();
-
-	make_group();
-	file_write(GROUP "/memory.max", "8388608");
-	in_group(small_ones, heap);
-	check_equal(sum_of("/proc/vmstat", "oom_kill %lld"), kills);
-	drop_group();
+	nobody_killed(small_ones, "8388608");
 }
 
 #define THREADS 8
@@ -278,14 +284,7 @@ static void small_ones_at_a_time(int heap)
 
 static void many_at_a_time(void)
 {
-	long long kills = sum_of("/proc/vmstat", "oom_kill %lld");
-	int heap = heap_open();
-
-	make_group();
-	file_write(GROUP "/memory.max", "8388608");
-	in_group(small_ones_at_a_time, heap);
-	check_equal(sum_of("/proc/vmstat", "oom_kill %lld"), kills);
-	drop_group();
+	nobody_killed(small_ones_at_a_time, "8388608");
 }
 
 /* Whoever has filled the group up can still have a little of other memory. */
@@ -310,15 +309,8 @@ static void fill_and_go_on(int heap)
 
 static void room_behind_late(void)
 {
-	long long kills = sum_of("/proc/vmstat", "oom_kill %lld");
-	int heap;
-
 	heap_use("negotiated");
-	heap = heap_open();
-	make_group();
-	in_group(fill_and_go_on, heap);
-	check_equal(sum_of("/proc/vmstat", "oom_kill %lld"), kills);
-	drop_group();
+	nobody_killed(fill_and_go_on, "67108864");
 }
 
 /* Asked for in the group, needed by somebody else. */
