@@ -35,6 +35,7 @@ struct compat_shrinker;
  * @DMAHEAP_NR_SORTED:	states up to here are in lists, by order
  * @DMAHEAP_GIVEN:	given back and not sorted yet
  * @DMAHEAP_ZEROING:	in the hands of the thread
+ * @DMAHEAP_LEAVING:	in the hands of who gives them to the page allocator, if they can be given
  * @DMAHEAP_NR_STATES:	how many there are
  */
 enum dmaheap_pool_state {
@@ -43,6 +44,7 @@ enum dmaheap_pool_state {
 	DMAHEAP_NR_SORTED,
 	DMAHEAP_GIVEN = DMAHEAP_NR_SORTED,
 	DMAHEAP_ZEROING,
+	DMAHEAP_LEAVING,
 	DMAHEAP_NR_STATES
 };
 

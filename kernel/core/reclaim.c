@@ -97,15 +97,20 @@ static unsigned long take_oldest(struct dmaheap_pool *pool, int nid,
 		}
 	}
 	dmaheap_pool_account(pool, nid, state, -(long)nr);
+	dmaheap_pool_account(pool, nid, DMAHEAP_LEAVING, nr);
 	return nr;
 }
 
-static void put_back(struct dmaheap_pool *pool, enum dmaheap_pool_state state,
-		     struct list_head *chunks)
+/* They have left, or are back: the list has those. */
+static void end_leaving(struct dmaheap_pool *pool, int nid, enum dmaheap_pool_state state,
+			unsigned long nr, struct list_head *chunks)
 {
 	struct page *chunk, *next;
 
 	guard(spinlock)(&pool->lock);
+	dmaheap_pool_account(pool, nid, DMAHEAP_LEAVING, -(long)nr);
+	if (list_empty(chunks))
+		return;
 	list_for_each_entry_safe(chunk, next, chunks, lru) {
 		list_del(&chunk->lru);
 		dmaheap_pool_put_oldest(pool, chunk, state);
@@ -118,6 +123,7 @@ static unsigned long shrink_state(struct dmaheap_pool *pool, const struct dmahea
 				  int nid, enum dmaheap_pool_state state, unsigned long max)
 {
 	unsigned long freed = 0, nr;
+	int err;
 
 	while (freed < max) {
 		LIST_HEAD(chunks);
@@ -125,10 +131,10 @@ static unsigned long shrink_state(struct dmaheap_pool *pool, const struct dmahea
 		nr = take_oldest(pool, nid, state, how->idle, max - freed, &chunks);
 		if (!nr)
 			break;
-		if (dmaheap_pool_let_go(pool, &chunks, how->wait) == -EAGAIN) {
-			put_back(pool, state, &chunks);
+		err = dmaheap_pool_let_go(pool, &chunks, how->wait);
+		end_leaving(pool, nid, state, nr, &chunks);
+		if (err == -EAGAIN)
 			break;
-		}
 		dmaheap_pool_unreserve(nr);
 		freed += nr;
 		cond_resched();
@@ -151,11 +157,11 @@ static unsigned long shrink_sorted(struct dmaheap_pool *pool, const struct dmahe
 	return freed;
 }
 
-/* Being zeroed, or being sorted by somebody else. */
+/* Being zeroed, sorted or given back by somebody else. */
 static bool has_underway(struct dmaheap_pool *pool)
 {
 	guard(spinlock)(&pool->lock);
-	return dmaheap_pool_pages(pool, DMAHEAP_GIVEN, DMAHEAP_ZEROING);
+	return dmaheap_pool_pages(pool, DMAHEAP_GIVEN, DMAHEAP_LEAVING);
 }
 
 /* dmaheap_pool_shrink - give at least @nr pages, if there are so many; returns how many */
@@ -246,15 +252,34 @@ static const struct compat_shrinker_ops shrinker_ops = {
 	.flags = SHRINKER_NUMA_AWARE,
 };
 
-/* Nobody is killed as long as there is anything left here. */
-static int before_oom_kill(struct notifier_block *notifier, unsigned long unused, void *freed)
+/* How much less is kept, whoever has given it back. */
+static unsigned long empty_pools(unsigned long before)
 {
 	static const struct dmaheap_shrink how = { .nid = NUMA_NO_NODE };
+	unsigned long now;
 
 	if (mutex_trylock(&pools_lock)) {
-		*(unsigned long *)freed += shrink_pools(&how, ULONG_MAX);
+		shrink_pools(&how, ULONG_MAX);
 		mutex_unlock(&pools_lock);
 	}
+	now = atomic_long_read(&kept);
+	return before - min(before, now);
+}
+
+/*
+ * Nobody is killed as long as there is anything left here.  Whoever is about to give it back, with the
+ * locks that this takes, gets a second for that, but no more: he may himself be waiting for memory.
+ */
+static int before_oom_kill(struct notifier_block *notifier, unsigned long unused, void *freed)
+{
+	unsigned long before = atomic_long_read(&kept), nr = empty_pools(before);
+	unsigned int i;
+
+	for (i = 0; i < 100 && before && !nr; i++) {
+		msleep(10);
+		nr = empty_pools(before);
+	}
+	*(unsigned long *)freed += nr;
 	return NOTIFY_OK;
 }
 
