@@ -43,7 +43,7 @@ static int pay(struct dma_heap *heap, struct dma_buf *dmabuf, struct dmaheap_cha
 	struct dma_heap_buffer *buffer = dmaheap_buffer_of(dmabuf);
 	int err = 0;
 
-	if (!buffer || atomic_xchg(&buffer->paid, true)) {
+	if (!buffer || atomic_read(&buffer->paid)) {
 		dmaheap_uncharge(&heap->users, charge);
 		return 0;
 	}
@@ -52,10 +52,13 @@ static int pay(struct dma_heap *heap, struct dma_buf *dmabuf, struct dmaheap_cha
 		err = dmaheap_charge(&buffer->heap->users, buffer->size >> PAGE_SHIFT, charge);
 	}
 	if (err)
-		atomic_set(&buffer->paid, false);
+		return err;
+	/* Who was first pays. */
+	if (atomic_xchg(&buffer->paid, true))
+		dmaheap_uncharge(&buffer->heap->users, charge);
 	else
 		buffer->charge = *charge;
-	return err;
+	return 0;
 }
 
 static struct dma_buf *allocate_charged(struct dma_heap *heap,
