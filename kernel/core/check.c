@@ -156,10 +156,22 @@ static void witness(struct witness *witness, const struct dmaheap_mapping *owner
 	witness->depth = stack_trace_save(witness->stack, STACK_DEPTH, 2);
 }
 
+/* A module may be gone whose function it was: of that, the kernel would print the address. */
+static void print_function(unsigned long address)
+{
+	char name[128];
+
+	snprintf(name, sizeof(name), "%pS", (void *)address);
+	pr_warn("    %s\n", strstarts(name, "0x") ? "(of a module that is gone)" : name);
+}
+
 static void print_witness(const struct witness *witness, const char *text)
 {
+	unsigned int i;
+
 	pr_warn("  %s %s, in %s[%d]:\n", witness->who, text, witness->comm, witness->pid);
-	stack_trace_print(witness->stack, witness->depth, 4);
+	for (i = 0; i < witness->depth; i++)
+		print_function(witness->stack[i]);
 }
 
 static const char *does(enum dma_data_direction dir, bool cpu)

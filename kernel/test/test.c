@@ -498,6 +498,18 @@ static long test_keep_vmap(struct importer *importer, void *arg)
 	return err;
 }
 
+static long test_leave_open(struct importer *importer, void *arg)
+{
+	struct dma_buf *dmabuf = dma_buf_get(*(s32 *)arg);
+	int err;
+
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
+	err = dma_buf_begin_cpu_access(dmabuf, DMA_FROM_DEVICE);
+	dma_buf_put(dmabuf);
+	return err;
+}
+
 static void drop_vmap(struct importer *importer)
 {
 	if (!importer->kept)
@@ -679,6 +691,7 @@ static const struct test_ioctl {
 	{ DMAHEAP_TEST_REQUIRE_CONTIGUOUS, test_require_contiguous },
 	{ DMAHEAP_TEST_NAME, test_name },
 	{ DMAHEAP_TEST_UNCACHED, test_uncached },
+	{ DMAHEAP_TEST_LEAVE_OPEN, test_leave_open },
 	/* clang-format on */
 };
 

@@ -160,4 +160,7 @@ struct dmaheap_test_name {
  */
 #define DMAHEAP_TEST_UNCACHED _IOR('T', 0x13, __u64)
 
+/* Begins to read a dma-buf by dma_buf_begin_cpu_access(), and leaves that open. */
+#define DMAHEAP_TEST_LEAVE_OPEN _IOW('T', 0x14, __s32)
+
 #endif /* _DMAHEAP_TEST_H */

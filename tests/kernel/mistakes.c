@@ -250,6 +250,22 @@ static void left_open(void)
 	check(strstr(log_text(), "gives the buffer up as the last one, in mistakes["));
 }
 
+/* Where its functions were, nobody is told. */
+static void left_by_module(void)
+{
+	int fd = heap_buffer(LEN), device = device_open();
+
+	start();
+	must(ioctl(device, DMAHEAP_TEST_LEAVE_OPEN, &fd));
+	close(device);
+	must(module_unload("dmaheap_test"));
+	close(fd);
+	must(module_load("dmaheap_test"));
+	check(strstr(log_text(), "reads, and has begun it"));
+	check(strstr(log_text(), "(of a module that is gone)"));
+	check(!strstr(log_text(), " 0xffff"));
+}
+
 /* What looks like a mistake and is none. */
 static void no_mistakes(void)
 {
@@ -451,6 +467,7 @@ static const struct test tests[] = {
 	TEST(once, "a mistake is reported once for each importer, and always counted"),
 	TEST(end_without_begin, "the end of what was not begun, by a device and by the CPU"),
 	TEST(mmap_outside, "a mapping used outside of a bracket"),
+	TEST(left_by_module, "the same by a module that has gone before"),
 	TEST(left_open, "what is still open when the device or the buffer goes"),
 	TEST(overlapping_parts, "two processes in the same part"),
 	TEST(parts_of_a_line, "parts of one cache line are no mistake"),
