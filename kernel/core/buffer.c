@@ -236,6 +236,7 @@ static struct dma_heap_buffer *buffer_create(struct dma_heap *heap,
 	INIT_LIST_HEAD(&buffer->checked);
 	dmaheap_ownership_init(&buffer->ownership);
 	buffer->payer = dmaheap_payer_active();
+	buffer->announced.payer = buffer->payer;
 	buffer->pid = task_tgid_nr(current);
 	strscpy(buffer->comm, current->group_leader->comm, sizeof(buffer->comm));
 	return buffer;

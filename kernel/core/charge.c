@@ -74,34 +74,6 @@ struct mem_cgroup *dmaheap_payer_of_program(void)
 	return payer;
 }
 
-/*
- * dmaheap_payer_active - the memory cgroup that was made active
- *
- * Counted, or NULL.  A buffer keeps it: it may be populated by a process of another cgroup.
- */
-struct mem_cgroup *dmaheap_payer_active(void)
-{
-#ifdef CONFIG_MEMCG
-	struct mem_cgroup *payer = current->active_memcg;
-
-	if (payer)
-		css_get(&payer->css);
-	return payer;
-#else
-	return NULL;
-#endif
-}
-
-/* dmaheap_payer_of_nothing - the root of a memory cgroup, to which the kernel charges nothing */
-struct mem_cgroup *dmaheap_payer_of_nothing(struct mem_cgroup *payer)
-{
-	struct mem_cgroup *above;
-
-	while ((above = parent_mem_cgroup(payer)))
-		payer = above;
-	return payer;
-}
-
 /* ---- locked memory ---- */
 
 /* As mlock() has it, but by user: what a process has locked, others of that user have not left. */

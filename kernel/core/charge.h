@@ -54,7 +54,11 @@ int dmaheap_charge(struct dmaheap_users *users, unsigned long pages,
 		   struct dmaheap_charge *charge);
 void dmaheap_uncharge(struct dmaheap_users *users, struct dmaheap_charge *charge);
 struct mem_cgroup *dmaheap_payer_of_program(void);
+
+/* payer.c: memory cgroups */
 struct mem_cgroup *dmaheap_payer_active(void);
 struct mem_cgroup *dmaheap_payer_of_nothing(struct mem_cgroup *payer);
+int dmaheap_payer_announce(struct mem_cgroup *payer, unsigned long pages);
+void dmaheap_payer_taken(struct mem_cgroup *payer, unsigned long pages);
 
 #endif /* _DMAHEAP_CHARGE_H */

@@ -140,6 +140,16 @@ struct dmaheap_memory {
 };
 
 /**
+ * struct dmaheap_announcement - memory that somebody is about to take
+ * @pages:	how much
+ * @payer:	memory cgroup that it will be charged to, counted by the buffer that it is for, or NULL
+ */
+struct dmaheap_announcement {
+	unsigned long pages;
+	struct mem_cgroup *payer;
+};
+
+/**
  * struct dma_heap_buffer - what stands behind a dma-buf of the exporter
  * @heap:	where it came from; counted
  * @ops:	how its memory is given back
@@ -157,7 +167,7 @@ struct dmaheap_memory {
  * @making:	held while memory is settled and mappings are made, of devices and of the
  *		kernel; taken inside the dma-buf's reservation lock
  * @vaddr:	kernel mapping, or NULL; under @making
- * @announced:	pages of the whole of memory that it is about to take; under @making
+ * @announced:	of the whole of memory; under @making
  * @lock:	protects what follows; taken inside @making.  Nothing is allocated under it:
  *		jobs end under it whose fences reclaim of memory may wait for
  * @mappings:	&struct dmaheap_mapping, one per attachment
@@ -191,7 +201,7 @@ struct dma_heap_buffer {
 
 	struct mutex making;
 	void *vaddr;
-	unsigned long announced;
+	struct dmaheap_announcement announced;
 
 	struct mutex lock;
 	struct list_head mappings;
@@ -257,8 +267,9 @@ int dmaheap_check_fit(const struct dma_heap_buffer *buffer,
 
 /* available.c: how much of it may be taken */
 bool dmaheap_is_plenty_free(unsigned long pages);
-int dmaheap_announce(unsigned long *mine, unsigned long pages, unsigned long has);
-void dmaheap_taken(unsigned long *mine, unsigned long pages);
+int dmaheap_announce(struct dmaheap_announcement *mine, unsigned long pages,
+		     unsigned long pooled);
+void dmaheap_taken(struct dmaheap_announcement *mine, unsigned long pages);
 
 /* pages.c: memory of the machine */
 extern unsigned int dmaheap_orders[DMAHEAP_MAX_ORDERS];

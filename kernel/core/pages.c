@@ -133,7 +133,7 @@ struct page *dmaheap_alloc_below(phys_addr_t highest, unsigned int order, gfp_t 
  * @len:	bytes wanted
  * @missing:	bytes still to be found
  * @taken:	pages that the pool had; it may have them back
- * @announced:	pages that nobody else counts on, being still to be found
+ * @announced:	of what the page allocator is still to give
  * @chunks:	what was found, by lru, largest first
  * @nr:		how many
  * @charged:	whether a memory cgroup pays for them: then all come from the page allocator
@@ -148,7 +148,7 @@ struct gathering {
 	size_t len;
 	size_t missing;
 	unsigned long taken;
-	unsigned long *announced;
+	struct dmaheap_announcement *announced;
 	struct list_head chunks;
 	unsigned int nr;
 	bool charged;
@@ -199,13 +199,27 @@ static int allocate_chunks(struct gathering *gathering, unsigned int order, unsi
 	return 0;
 }
 
+/*
+ * How many chunks may come from the page allocator?  What a pool was thought to have may be gone, or not
+ * be for this buffer, and is announced only now; if that cannot be had, smaller chunks of the pool may do.
+ */
+static unsigned int may_allocate(struct gathering *gathering, unsigned int order,
+				 unsigned int nr)
+{
+	if (dmaheap_announce(gathering->announced, (unsigned long)nr << order, 0))
+		nr = min_t(unsigned long, nr, gathering->announced->pages >> order);
+	return nr;
+}
+
 /* From the page allocator, and made as the pool has them. */
 static int gather_new(struct gathering *gathering, unsigned int order, unsigned int nr)
 {
 	size_t missing = gathering->missing;
 	LIST_HEAD(fresh);
-	int err = allocate_chunks(gathering, order, nr, &fresh), lost = 0;
+	int err, lost = 0;
 
+	nr = may_allocate(gathering, order, nr);
+	err = allocate_chunks(gathering, order, nr, &fresh);
 	if (list_empty(&fresh))
 		return err;
 	gathering->ahead = false;
@@ -238,7 +252,6 @@ static int gather_order(struct gathering *gathering, unsigned int index)
 	gathering->missing -= (size_t)n << (PAGE_SHIFT + order);
 	gathering->nr += n;
 	gathering->taken += (unsigned long)n << order;
-	dmaheap_taken(gathering->announced, (unsigned long)n << order);
 	gathering->ahead &= !gathering->late;
 	return n < wish.nr ? gather_new(gathering, order, wish.nr - n) : 0;
 }
@@ -382,12 +395,14 @@ int dma_heap_buffer_add_pages(struct dma_heap_buffer *buffer, phys_addr_t highes
 		.charged = buffer->payer,
 		.ahead = pool,
 	};
+	unsigned long pages = gathering.missing >> PAGE_SHIFT, pooled = 0;
 	int err;
 
 	if (WARN_ON_ONCE(pool && !suits(buffer, pool)))
 		return -EINVAL;
-	err = dmaheap_announce(&buffer->announced, gathering.missing >> PAGE_SHIFT,
-			       pool && !gathering.charged ? READ_ONCE(pool->size) : 0);
+	if (pool && !gathering.charged)
+		pooled = min(READ_ONCE(pool->size), pages);
+	err = dmaheap_announce(&buffer->announced, pages - pooled, pooled);
 	if (!err)
 		err = gather(&gathering, longest);
 	if (!err && gathering.missing && !may_add_ranges(buffer, &gathering))
@@ -441,7 +456,7 @@ static int fill(struct dmaheap_pool *pool, struct gathering *gathering)
 /* dmaheap_pool_fill - make a pool ready for one more buffer of @len bytes, whole pages */
 int dmaheap_pool_fill(struct dmaheap_pool *pool, size_t len)
 {
-	unsigned long announced = 0;
+	struct dmaheap_announcement announced = {};
 	struct gathering gathering = {
 		.highest = PHYS_ADDR_MAX,
 		.len = len,
@@ -458,15 +473,19 @@ int dmaheap_pool_fill(struct dmaheap_pool *pool, size_t len)
 /* dmaheap_pool_top_up - the same, if that costs nobody anything, and somebody was too early */
 int dmaheap_pool_top_up(struct dmaheap_pool *pool, size_t len, int nid)
 {
-	unsigned long announced = 0;
+	struct dmaheap_announcement announced = {};
 	struct gathering gathering = {
 		.len = len,
 		.announced = &announced,
 		.spare_for = pool,
 		.nid = nid,
 	};
+	int err = -ENOMEM;
 
-	return dmaheap_is_plenty_free(len >> PAGE_SHIFT) ? fill(pool, &gathering) : -ENOMEM;
+	if (dmaheap_is_plenty_free(len >> PAGE_SHIFT))
+		err = fill(pool, &gathering);
+	dmaheap_taken(&announced, ULONG_MAX);
+	return err;
 }
 
 /**

@@ -24,6 +24,7 @@
 #include <linux/string.h>
 
 #include "../compat/area.h"
+#include "../compat/max_order.h"
 
 /**
  * struct dma_heap_device - the heap of a device
@@ -37,11 +38,20 @@ struct dma_heap_device {
 	struct dma_heap *heap;
 };
 
-/* A piece of a buffer: what the DMA API gave by one call. */
+/**
+ * struct piece - what the DMA API gave for a buffer by one call
+ * @link:	in the buffer's list
+ * @size:	bytes
+ * @sgt:	by dma_alloc_noncontiguous(), or NULL
+ * @pages:	by dma_alloc_pages(), or NULL
+ * @addr:	where these are to the device
+ */
 struct piece {
 	struct list_head link;
-	struct sg_table *sgt;
 	size_t size;
+	struct sg_table *sgt;
+	struct page *pages;
+	dma_addr_t addr;
 };
 
 /* What a buffer has, and of which device; the rest is what that had then. */
@@ -85,6 +95,45 @@ static int add_segments(struct dma_heap_buffer *buffer, struct sg_table *sgt)
 	return 0;
 }
 
+/*
+ * Without an IOMMU, what is larger than the page allocator has comes from an area of CMA, or not at
+ * all: nothing that others could have.
+ */
+static bool is_set_aside(const struct holding *holding, size_t size)
+{
+	return !holding->domain && get_order(size) > COMPAT_MAX_ORDER;
+}
+
+/* Before an IOMMU, any memory is one piece to the device; elsewhere it need not be longer. */
+static size_t longest_piece(const struct holding *holding)
+{
+	size_t longest = dma_get_max_seg_size(holding->owner->dev) & PAGE_MASK;
+
+	return holding->domain ? SIZE_MAX : max(longest, PAGE_SIZE);
+}
+
+static bool alloc_piece(struct piece *piece, struct device *dev, bool set_aside, gfp_t gfp)
+{
+	if (!set_aside) {
+		piece->sgt =
+			dma_alloc_noncontiguous(dev, piece->size, DMA_BIDIRECTIONAL, gfp, 0);
+		return piece->sgt;
+	}
+	/* That gives no more than a segment of the device. */
+	piece->pages = dma_alloc_pages(dev, piece->size, &piece->addr, DMA_BIDIRECTIONAL, gfp);
+	/* Whoever debugs drivers wants to see that they ask. */
+	return piece->pages && !dma_mapping_error(dev, piece->addr);
+}
+
+static void free_piece(const struct piece *piece, struct device *dev)
+{
+	if (piece->pages)
+		dma_free_pages(dev, piece->size, piece->pages, piece->addr, DMA_BIDIRECTIONAL);
+	else
+		dma_free_noncontiguous(dev, piece->size, piece->sgt, DMA_BIDIRECTIONAL);
+}
+
+/* -EAGAIN: there is none as long. */
 static int add_piece(struct dma_heap_buffer *buffer, struct holding *holding, size_t size)
 {
 	struct piece *piece = kzalloc(sizeof(*piece), GFP_KERNEL);
@@ -92,22 +141,29 @@ static int add_piece(struct dma_heap_buffer *buffer, struct holding *holding, si
 	if (!piece)
 		return -ENOMEM;
 	piece->size = size;
-	piece->sgt = dma_alloc_noncontiguous(holding->owner->dev, size, DMA_BIDIRECTIONAL,
-					     gfp_of(size) | dma_heap_buffer_gfp(buffer), 0);
-	if (!piece->sgt) {
+	if (!alloc_piece(piece, holding->owner->dev, is_set_aside(holding, size),
+			 gfp_of(size) | dma_heap_buffer_gfp(buffer))) {
 		kfree(piece);
-		return -ENOMEM;
+		return -EAGAIN;
 	}
 	list_add(&piece->link, &holding->pieces);
+	if (piece->pages)
+		return dma_heap_buffer_add(buffer, page_to_phys(piece->pages), size);
 	return add_segments(buffer, piece->sgt);
 }
 
-/* Before an IOMMU, any memory is one piece to the device; elsewhere it is not to be longer. */
-static size_t longest_piece(const struct holding *holding)
+/* Before the first piece that others could have, all that is missing is announced. */
+static int add_some(struct dma_heap_buffer *buffer, struct holding *holding, size_t *size)
 {
-	size_t longest = dma_get_max_seg_size(holding->owner->dev) & PAGE_MASK;
+	int err;
 
-	return holding->domain ? SIZE_MAX : max(longest, PAGE_SIZE);
+	if (is_set_aside(holding, *size))
+		return add_piece(buffer, holding, *size);
+	err = dma_heap_buffer_announce(buffer);
+	if (err)
+		return err;
+	*size = min(*size, longest_piece(holding));
+	return add_piece(buffer, holding, *size);
 }
 
 /*
@@ -119,10 +175,8 @@ static int device_populate(struct dma_heap_buffer *buffer)
 	struct dma_heap_device *owner = dma_heap_get_drvdata(dma_heap_buffer_heap(buffer));
 	size_t missing, size = dma_heap_buffer_missing(buffer);
 	struct holding *holding;
-	int err = dma_heap_buffer_announce(buffer);
+	int err;
 
-	if (err)
-		return err;
 	holding = kzalloc(sizeof(*holding), GFP_KERNEL);
 	if (!holding)
 		return -ENOMEM;
@@ -133,16 +187,15 @@ static int device_populate(struct dma_heap_buffer *buffer)
 	holding->area = compat_area_of(owner->dev);
 	INIT_LIST_HEAD(&holding->pieces);
 	dma_heap_buffer_set_priv(buffer, holding);
-	size = min(size, longest_piece(holding));
 	while ((missing = dma_heap_buffer_missing(buffer))) {
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		size = min(size, missing);
-		err = add_piece(buffer, holding, size);
-		if (err && size == PAGE_SIZE)
-			return err;
-		if (err)
+		err = add_some(buffer, holding, &size);
+		if (err == -EAGAIN && size > PAGE_SIZE)
 			size = rounddown_pow_of_two(size - 1);
+		else if (err)
+			return err == -EAGAIN ? -ENOMEM : err;
 		cond_resched();
 	}
 	return 0;
@@ -174,8 +227,7 @@ static void device_release(struct dma_heap_buffer *buffer)
 	lost = is_lost(holding);
 	list_for_each_entry_safe(piece, next, &holding->pieces, link) {
 		if (!lost)
-			dma_free_noncontiguous(dev, piece->size, piece->sgt,
-					       DMA_BIDIRECTIONAL);
+			free_piece(piece, dev);
 		kfree(piece);
 	}
 	if (lost)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What only one kind of heap does, of those whose memory is not a region. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,37 @@
 static bool has_high_memory(void)
 {
 	return meminfo("MemTotal") > 4096 * (long long)MIB;
+}
+
+/* ---- a device's ---- */
+
+/* Until others can have no more than a piece. */
+static void take_what_there_is(size_t piece)
+{
+	int heap;
+
+	heap_use("system");
+	heap = heap_open();
+	while (heap_try(heap, available() / 4 + piece) >= 0)
+		;
+	while (heap_try(heap, piece) >= 0)
+		;
+	check_equal(errno, ENOMEM);
+}
+
+/* What CMA has set aside for devices is not what others lack. */
+static void device_area(void)
+{
+	const size_t len = 8 * MIB; /* more than the page allocator has in one piece */
+
+	if (meminfo_try("CmaTotal") < 2 * (long long)len)
+		tap_skip("there is no CMA here");
+	file_write("/proc/sys/vm/drop_caches", "1");
+	take_what_there_is(4 * MIB);
+	heap_use("system-contiguous");
+	check_errno(heap_try(heap_open(), len), ENOMEM);
+	heap_use("test-device");
+	close(heap_buffer(len));
 }
 
 /* ---- system-uncached ---- */
@@ -441,6 +473,7 @@ static const struct test tests[] = {
 	     "uncached: the kernel's own mapping is so, too, and only then"),
 	TEST(uncached_refuses, "uncached: a device that would be bounced is refused"),
 	TEST(contiguous_rate, "contiguous: 32 MiB, though memory is full of files"),
+	TEST(device_area, "device: CMA's, when nothing else is left"),
 	TEST(device_of_32_bits, "device: memory for 32 bits"),
 	TEST(device_of_24_bits, "device: memory for 24 bits"),
 	TEST(device_bound_by_name, "device: bound and unbound by name"),

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* How much pools keep, and that they give it back when others need it. */
 #include <inttypes.h>
+#include <linux/mempolicy.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -300,6 +302,102 @@ static void not_counted_twice(void)
 	check(pool_size() > pool / 2);
 }
 
+/* ---- which memory there is ---- */
+
+/* It is refused, and nothing was taken for it before that. */
+static void refused_at_once(uint64_t len)
+{
+	uint64_t before = pool_number("missed_bytes");
+
+	tap_say("asked for %" PRIu64 " MiB", (uint64_t)(len / MIB));
+	check(len < (uint64_t)meminfo("MemTotal") / 2); /* more is refused anyhow */
+	check_errno(heap_try(heap_open(), len), ENOMEM);
+	check_equal(pool_number("missed_bytes"), before);
+}
+
+/* A sum over numbers of pages that follow a word in the parts of the zones of a name, in bytes. */
+static uint64_t zones_sum(const char *zone, const char *word)
+{
+	FILE *file = must(fopen("/proc/zoneinfo", "r"));
+	char line[256], name[32] = "";
+	unsigned long pages, sum = 0;
+	size_t len = strlen(word);
+	char *at;
+
+	while (fgets(line, sizeof(line), file)) {
+		sscanf(line, "Node %*d, zone %31s", name);
+		at = line + strspn(line, " ");
+		if (!strcmp(name, zone) && !strncmp(at, word, len) &&
+		    sscanf(at + len, "%lu\n", &pages) == 1)
+			sum += pages;
+	}
+	fclose(file);
+	return sum * PAGE;
+}
+
+/* Buffers cannot be moved out of what is to be unplugged. */
+static void not_of_movable(void)
+{
+	uint64_t movable = zones_sum("Movable", "pages free "), rest;
+
+	if (movable < 128 * MIB)
+		tap_skip("there is no ZONE_MOVABLE");
+	begin(0);
+	rest = available() - movable;
+	heap_buffer(rest / 2);
+	rest = available() - movable;
+	refused_at_once(rest + movable / 2);
+	close(heap_buffer(rest / 2));
+}
+
+static uint64_t free_of_node(int node)
+{
+	char format[64];
+
+	snprintf(format, sizeof(format), "Node %d MemFree: %%lld", node);
+	return sum_of(node ? "/sys/devices/system/node/node1/meminfo" :
+			     "/sys/devices/system/node/node0/meminfo",
+		      format) *
+	       KIB;
+}
+
+static void bind_to_other_node(void)
+{
+	unsigned long nodes = 1UL << 1;
+
+	if (access("/sys/devices/system/node/node1", F_OK))
+		tap_skip("there is one node");
+	run_on(1);
+	must(syscall(SYS_set_mempolicy, MPOL_BIND, &nodes, 8 * sizeof(nodes)));
+}
+
+/* Whoever may have pages of one node only is not given what another one has. */
+static void not_of_other_nodes(void)
+{
+	uint64_t rest;
+
+	begin(0);
+	bind_to_other_node();
+	heap_buffer(free_of_node(1) / 3);
+	rest = free_of_node(1);
+	check(rest + 64 * MIB < free_of_node(0) + rest - 256 * MIB);
+	refused_at_once(rest + 64 * MIB);
+	close(heap_buffer(rest / 4));
+}
+
+/* A pool that has nothing of that node does not help. */
+static void not_of_their_pools(void)
+{
+	begin(256 * MIB);
+	run_on(0);
+	fill_pool(200 * MIB);
+	bind_to_other_node();
+	while (heap_try(heap_open(), 32 * MIB) >= 0)
+		;
+	refused_at_once(32 * MIB);
+	check(pool_size() >= 200 * MIB);
+}
+
 static uint64_t oom_kills(void)
 {
 	return sum_of("/proc/vmstat", "oom_kill %lld");
@@ -356,6 +454,9 @@ static const struct test tests[] = {
 	TEST(unloaded, "unloaded with a full pool"),
 	TEST(shrunk_under_load, "shrunk while threads allocate"),
 	TEST(not_counted_twice, "what it has is not counted as more memory"),
+	TEST(not_of_movable, "nor is what must be movable"),
+	TEST(not_of_other_nodes, "nor what is of a node that one may not use"),
+	TEST(not_of_their_pools, "nor what pools have of such a node"),
 	TEST(nobody_is_killed,
 	     "3 programs take all memory: the pool empties, nobody is killed"),
 };

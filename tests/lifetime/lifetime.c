@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/swap.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -296,6 +297,62 @@ static void too_much_at_a_time(void)
 	check_equal(sum_of("/proc/vmstat", "oom_kill %lld"), kills);
 }
 
+/* A swap area on each RAM disk; returns how much that is. */
+static size_t swap_on(void)
+{
+	static struct {
+		char boot[1024];
+		uint32_t version, last_page;
+		char rest[PAGE - 1024 - 8 - 10], magic[10];
+	} header = { .version = 1 };
+	size_t all = 0, len;
+	char disk[32];
+	int fd, i;
+
+	module_drop("brd");
+	if (!module_try("brd", "rd_nr=8 rd_size=32768"))
+		tap_skip("this kernel has no brd");
+	memcpy(header.magic, "SWAPSPACE2", 10);
+	for (i = 0; i < 8; i++) {
+		snprintf(disk, sizeof(disk), "/dev/ram%d", i);
+		fd = must(open(disk, O_RDWR | O_CLOEXEC));
+		len = must(lseek(fd, 0, SEEK_END));
+		header.last_page = len / PAGE - 1;
+		check_equal(pwrite(fd, &header, PAGE, 0), PAGE);
+		close(fd);
+		if (swapon(disk, 0))
+			tap_skip("this kernel does not swap");
+		all += len;
+	}
+	return all;
+}
+
+static void swap_off(void)
+{
+	char disk[32];
+	int i;
+
+	for (i = 0; i < 8; i++) {
+		snprintf(disk, sizeof(disk), "/dev/ram%d", i);
+		swapoff(disk);
+	}
+	module_drop("brd");
+}
+
+/* Nobody else is swapped out for a buffer that could not be. */
+static void swap_is_not_for_buffers(void)
+{
+	int heap = heap_open(), err;
+	size_t swap = swap_on();
+
+	hold(available() - meminfo("MemTotal") / 3);
+	errno = 0;
+	heap_try(heap, available() - meminfo("MemTotal") / 32 + swap / 2);
+	err = errno;
+	swap_off();
+	check_equal(err, ENOMEM);
+}
+
 static void fragmented(void)
 {
 	const size_t pieces = 1024 * MIB, len = 320 * MIB;
@@ -332,6 +389,7 @@ static const struct test tests[] = {
 	TEST(killed_while_allocating, "killed in the middle of 512 MiB: nothing is left"),
 	TEST(out_of_memory, "all of memory taken: ENOMEM, and everything comes back"),
 	TEST(too_much_at_a_time, "several at a time, too much together: nobody is killed"),
+	TEST(swap_is_not_for_buffers, "that others could be swapped out does not count"),
 	TEST(fragmented, "a large buffer in fragmented memory"),
 };
 TAP_MAIN(tests)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -325,6 +326,63 @@ static void ask_and_leave(int heap)
 	close(fd);
 }
 
+#define ASKERS 4
+
+static int told[2];
+
+/* More than the group may ever have, again and again. */
+static void *ask_in_vain(void *unused)
+{
+	const uint64_t most = meminfo("MemTotal") * 9 / 20;
+	uint64_t len;
+	int i;
+
+	(void)unused;
+	for (i = 0;; i++) {
+		for (len = most; len > LIMIT; len /= 2)
+			check_errno(heap_try(heap_of_all, len), ENOMEM);
+		if (i == 1)
+			must(write(told[1], "", 1));
+	}
+	return NULL;
+}
+
+static void ask_and_ask(int heap)
+{
+	pthread_t threads[ASKERS];
+	int i;
+
+	heap_of_all = heap;
+	for (i = 0; i < ASKERS; i++)
+		check(!pthread_create(&threads[i], NULL, ask_in_vain, NULL));
+	for (;;)
+		pause();
+}
+
+/* What somebody asks for in vain is not kept from others. */
+static void nothing_kept(void)
+{
+	int heap = heap_open(), status, i;
+	pid_t asker;
+	char bytes[ASKERS];
+
+	make_group();
+	must(pipe(told));
+	asker = must(fork());
+	if (!asker) {
+		join(GROUP);
+		ask_and_ask(heap);
+	}
+	for (i = 0; i < ASKERS; i++)
+		check_equal(must(read(told[0], bytes, 1)), 1);
+	for (i = 0; i < 20; i++)
+		close(must(heap_try(heap, meminfo("MemTotal") / 32)));
+	check_equal(waitpid(asker, &status, WNOHANG), 0);
+	must(kill(asker, SIGKILL));
+	must(waitpid(asker, &status, 0));
+	drop_group();
+}
+
 static void needed_by_another(void)
 {
 	int heap;
@@ -401,6 +459,7 @@ static const struct test tests[] = {
 	TEST(many_small, "nor is anybody killed for many small buffers"),
 	TEST(many_at_a_time, "nor while others ask at the same time"),
 	TEST(room_behind_late, "nor for memory that comes late"),
+	TEST(nothing_kept, "what somebody asks for in vain is not kept from others"),
 	TEST(needed_by_another, "who has asked pays, not who needs it first"),
 	TEST(driver, "nobody pays for what a driver has asked for"),
 	TEST(pool, "a pool has pages of nobody, and keeps them"),
