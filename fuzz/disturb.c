@@ -145,12 +145,12 @@ static void suspend(void)
 }
 
 /* Again and again, also if it is killed for want of memory. */
-static void start(void (*what)(void))
+static pid_t start(void (*what)(void))
 {
-	pid_t worker;
+	pid_t watcher = fork(), worker;
 
-	if (fork())
-		return;
+	if (watcher)
+		return watcher;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	while ((worker = fork())) {
 		if (worker < 0)
@@ -164,13 +164,29 @@ static void start(void (*what)(void))
 		what();
 }
 
+static void (*const disturbances[])(void) = { reload_modules, charge, take_memory,
+					      unplug,	      shrink, suspend };
+#define DISTURBANCES (sizeof(disturbances) / sizeof(disturbances[0]))
+static pid_t watchers[DISTURBANCES];
+
 void disturb(void)
 {
+	size_t i;
+
 	make_group();
-	start(reload_modules);
-	start(charge);
-	start(take_memory);
-	start(unplug);
-	start(shrink);
-	start(suspend);
+	for (i = 0; i < DISTURBANCES; i++)
+		watchers[i] = start(disturbances[i]);
+}
+
+void leave_alone(void)
+{
+	size_t i;
+
+	/* Each takes its worker along. */
+	for (i = 0; i < DISTURBANCES; i++)
+		if (watchers[i] > 0) {
+			kill(watchers[i], SIGKILL);
+			waitpid(watchers[i], NULL, 0);
+		}
+	write_text("/sys/devices/system/cpu/cpu1/online", "1");
 }

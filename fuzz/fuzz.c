@@ -208,11 +208,10 @@ __attribute__((noreturn)) static void run_child(struct input *input, unsigned in
 	_exit(0);
 }
 
-/* In a process of its own, which takes all with it that the input has left open; does it end in time? */
-static bool run_within(struct input *input, unsigned int limit)
+/* In a process of its own, which takes all with it that the input has left open. */
+static pid_t start(struct input *input, unsigned int limit)
 {
 	pid_t child = fork();
-	int status;
 
 	input->at = 0;
 	if (child < 0) {
@@ -221,27 +220,71 @@ static bool run_within(struct input *input, unsigned int limit)
 	}
 	if (!child)
 		run_child(input, limit);
-	if (disturbed && below(2)) {
-		usleep(below(100000));
-		kill(child, SIGKILL);
-	}
+	return child;
+}
+
+/* Ends the program: a call does not end. */
+__attribute__((noreturn)) static void give_up(const struct input *input)
+{
+	print_input("fuzz: a call does not end; to repeat it: fuzz/run -x", input);
+	exit(1);
+}
+
+/* Does it end in time? */
+static bool run_within(struct input *input, unsigned int limit)
+{
+	pid_t child = start(input, limit);
+	int status;
+
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
 	return !WIFSIGNALED(status) || WTERMSIG(status) != SIGALRM;
+}
+
+static bool ends_within(pid_t child, unsigned int limit)
+{
+	unsigned int i;
+
+	for (i = 0; i < 100 * limit; i++) {
+		if (waitpid(child, NULL, WNOHANG))
+			return true;
+		usleep(10000);
+	}
+	return false;
+}
+
+/* What others do makes it slow; but threads that wait for each other will not end without that either. */
+static void run_disturbed(struct input *input)
+{
+	pid_t child = start(input, 0);
+
+	if (below(2)) {
+		usleep(below(100000));
+		kill(child, SIGKILL);
+	}
+	if (ends_within(child, INPUT_SECONDS))
+		return;
+	killed++;
+	leave_alone();
+	if (!ends_within(child, PATIENCE * INPUT_SECONDS))
+		give_up(input);
+	disturb();
 }
 
 /* Returns how many new places it has reached; ends the program if a call does not end. */
 static unsigned int run(struct input *input)
 {
 	inputs++;
+	if (disturbed) {
+		run_disturbed(input);
+		return 0;
+	}
 	if (run_within(input, INPUT_SECONDS))
 		return coverage_end();
 	killed++;
 	/* A machine may be slow, for once. */
-	if (!disturbed && !run_within(input, PATIENCE * INPUT_SECONDS)) {
-		print_input("fuzz: a call does not end; to repeat it: fuzz/run -x", input);
-		exit(1);
-	}
+	if (!run_within(input, PATIENCE * INPUT_SECONDS))
+		give_up(input);
 	return coverage_end();
 }
 

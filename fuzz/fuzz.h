@@ -46,6 +46,7 @@ void be_killed_first(void);
 void be_limited(bool in_group);
 /* Starts processes that do to the machine what hurts, until this one ends */
 void disturb(void);
+void leave_alone(void);
 
 /* coverage.c: which of the kernel's code this process has been through */
 bool coverage_open(void); /* false: the kernel does not tell */

@@ -233,7 +233,22 @@ static void *read_slowly(void *len)
 	return (void *)pread(slow_disk, slow_bytes, (size_t)len, 0);
 }
 
-/* The disk takes a second, and the buffer is gone by then. */
+/* Fails unless something has been asked of the disk that is not done yet. */
+static void wait_for_request(void)
+{
+	int i, requests = 0;
+	FILE *file;
+
+	for (i = 0; i < 300 && !requests; i++) {
+		usleep(10000);
+		file = must(fopen("/sys/block/nullb0/stat", "r"));
+		check_equal(fscanf(file, "%*d %*d %*d %*d %*d %*d %*d %*d %d", &requests), 1);
+		fclose(file);
+	}
+	check(requests);
+}
+
+/* The disk takes five seconds, and the buffer is gone by then. */
 static void held_by_direct_io(void)
 {
 	const size_t len = 4 * MIB, held = 256 * KIB;
@@ -245,14 +260,14 @@ static void held_by_direct_io(void)
 		tap_skip("nobody can hold them");
 	begin(256 * MIB);
 	module_drop("null_blk");
-	if (!module_try("null_blk", "nr_devices=1 gb=1 irqmode=2 completion_nsec=1000000000"))
+	if (!module_try("null_blk", "nr_devices=1 gb=1 irqmode=2 completion_nsec=5000000000"))
 		tap_skip("this kernel has no null_blk");
 	slow_disk = must(open("/dev/nullb0", O_RDONLY | O_DIRECT | O_CLOEXEC));
 	fd = heap_buffer(len);
 	slow_bytes = buffer_map(fd, len);
 	slow_bytes[0] = 1;
 	check_equal(pthread_create(&thread, NULL, read_slowly, (void *)held), 0);
-	usleep(300000);
+	wait_for_request();
 	munmap(slow_bytes, len);
 	close(fd);
 	pool_settle();

@@ -68,8 +68,11 @@ static void as(uid_t uid, int capability, void (*run)(int heap), int heap)
 	}
 	must(wait(&status));
 	check(WIFEXITED(status));
-	if (WEXITSTATUS(status)) /* it has said why, and may be skipped */
-		_exit(WEXITSTATUS(status));
+	if (!WEXITSTATUS(status))
+		return;
+	/* It has said why, and may be skipped. */
+	file_write(CHARGE, "none");
+	_exit(WEXITSTATUS(status));
 }
 
 static void as_user(uid_t uid, void (*run)(int heap), int heap)

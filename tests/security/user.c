@@ -137,6 +137,19 @@ static int look_for_addresses(const char *path, const struct stat *st, int type,
 	return 0;
 }
 
+/* What is said of a mistake names functions. */
+static void make_mistake(void)
+{
+	int fd = heap_buffer(LEN);
+
+	file_write("/sys/module/dmaheap_core/parameters/check", "1");
+	cpu_end(fd, DMA_BUF_SYNC_READ);
+	close(fd);
+	check(log_says("an access that was not begun"));
+	check(log_says("dma_buf_ioctl+"));
+	file_write("/sys/module/dmaheap_core/parameters/check", "0");
+}
+
 /* The log of all that was done to this machine so far. */
 static int count_in_log(void)
 {
@@ -168,6 +181,7 @@ static void no_addresses(void)
 	check_equal(regcomp(&ours, ";[^:]*dma_?heap[^:]*: ", REG_EXTENDED | REG_NOSUB), 0);
 	check(!regexec(&address, "at ffff888012345678", 0, NULL, 0));
 	check(regexec(&address, "at 0000888012345678", 0, NULL, 0));
+	make_mistake();
 	device_attach_and_map(device, fd);
 	buffer_map(fd, LEN);
 	nftw("/sys/kernel/debug/dmaheap", look_for_addresses, 16, FTW_PHYS);
@@ -223,6 +237,8 @@ static void nothing_left(void)
 
 /* ---- holding on to a module ---- */
 
+static int all_held[2];
+
 static void hold_everything(int heap)
 {
 	int i;
@@ -230,6 +246,7 @@ static void hold_everything(int heap)
 	become_user();
 	for (i = 0; i < 100; i++)
 		buffer_map(must(heap_try(heap, 4096)), 4096);
+	must(write(all_held[1], "", 1));
 	for (;;)
 		pause();
 }
@@ -237,12 +254,15 @@ static void hold_everything(int heap)
 static void modules_go(void)
 {
 	int heap = heap_open(), status;
-	pid_t user = must(fork());
+	pid_t user;
+	char byte;
 
+	must(pipe(all_held));
+	user = must(fork());
 	if (!user)
 		hold_everything(heap);
 	close(heap);
-	usleep(500000);
+	check_equal(must(read(all_held[0], &byte, 1)), 1);
 	check_errno(module_unload(heap_kind()->modules[0]), EWOULDBLOCK);
 	kill(user, SIGKILL);
 	must(waitpid(user, &status, 0));
