@@ -346,7 +346,7 @@ static void not_of_movable(void)
 	rest = available() - movable;
 	heap_buffer(rest / 2);
 	rest = available() - movable;
-	refused_at_once(rest + movable / 2);
+	refused_at_once(rest); /* some of it is for others */
 	close(heap_buffer(rest / 2));
 }
 
