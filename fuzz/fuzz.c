@@ -241,11 +241,12 @@ static bool run_within(struct input *input, unsigned int limit)
 	return !WIFSIGNALED(status) || WTERMSIG(status) != SIGALRM;
 }
 
+/* By the clock: as long as the machine is suspended, it goes on, and nobody can look at it. */
 static bool ends_within(pid_t child, unsigned int limit)
 {
-	unsigned int i;
+	time_t end = time(NULL) + limit + 1;
 
-	for (i = 0; i < 100 * limit; i++) {
+	while (time(NULL) < end) {
 		if (waitpid(child, NULL, WNOHANG))
 			return true;
 		usleep(10000);
