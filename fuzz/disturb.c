@@ -159,6 +159,8 @@ static pid_t start(void (*what)(void))
 			wait(NULL);
 	}
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() == 1) /* before that */
+		_exit(0);
 	be_killed_first();
 	for (;;)
 		what();

@@ -17,35 +17,30 @@
 
 #include "core.h"
 
-/* Pages, of all buffers. */
+/* Pages, of all buffers; and of those that may be of one node only. */
 static atomic_long_t announced;
+static atomic_long_t announced_on[MAX_NUMNODES];
 
-/* What shall be left for whoever needs some next. */
-static unsigned long margin(void)
-{
-	return totalram_pages() / 32;
-}
+/* ---- what there is ---- */
 
-/* ---- what there is for the current task ---- */
-
-/* May the task have pages from a node?  Where it would rather have them from is no matter. */
-static bool is_allowed(int nid)
-{
-#ifdef CONFIG_NUMA
-	const struct mempolicy *policy = current->mempolicy;
-
-	if (policy && policy->mode == MPOL_BIND && !node_isset(nid, policy->nodes))
-		return false;
-#endif
-	return node_isset(nid, cpuset_current_mems_allowed);
-}
+/**
+ * struct amount - of memory, in pages
+ * @all:	how much there is, for the page allocator
+ * @free:	of that, that nobody has
+ * @freeable:	of that, besides, that nobody would miss for long
+ */
+struct amount {
+	unsigned long all;
+	unsigned long free;
+	unsigned long freeable;
+};
 
 static unsigned long less(unsigned long pages, unsigned long others)
 {
 	return pages - min(pages, others);
 }
 
-/* Free, and neither in an area of CMA nor kept by the kernel for itself or for who needs low memory. */
+/* Neither in an area of CMA nor kept by the kernel for itself or for who needs low memory. */
 static unsigned long free_in(struct zone *zone)
 {
 	return less(zone_page_state(zone, NR_FREE_PAGES),
@@ -66,65 +61,135 @@ static unsigned long caches_on(const pg_data_t *node)
  * As much as si_mem_available() would say, but only of zones that a page which cannot be moved comes
  * from.  Nor does it count that others could be swapped out: they would have to come back.
  */
-static unsigned long count_on(pg_data_t *node, bool with_freeable)
+static void add_node(struct amount *amount, pg_data_t *node)
 {
-	unsigned long sum = 0, files = 0, low = 0, caches;
+	unsigned long files = 0, low = 0, caches = caches_on(node);
 	int i;
 
 	for (i = 0; i < ZONE_MOVABLE; i++) {
 		struct zone *zone = &node->node_zones[i];
 
-		sum += free_in(zone);
+		amount->all += zone_managed_pages(zone);
+		amount->free += free_in(zone);
 		files += zone_page_state(zone, NR_ZONE_ACTIVE_FILE) +
 			 zone_page_state(zone, NR_ZONE_INACTIVE_FILE);
 		low += zone->_watermark[WMARK_LOW];
 	}
-	if (!with_freeable)
-		return sum;
 	/* A little of it is in use. */
-	caches = caches_on(node);
-	return sum + less(files, min(files / 2, low)) + less(caches, min(caches / 2, low));
+	amount->freeable +=
+		less(files, min(files / 2, low)) + less(caches, min(caches / 2, low));
 }
 
-static unsigned long count_pages(bool with_freeable)
+/* On one node, or all. */
+static struct amount count_memory(const nodemask_t *nodes)
 {
-	unsigned long sum = 0;
+	struct amount amount = {};
 	int nid;
 
 	for_each_online_node(nid)
-		if (is_allowed(nid))
-			sum += count_on(NODE_DATA(nid), with_freeable);
-	return sum;
+		if (!nodes || node_isset(nid, *nodes))
+			add_node(&amount, NODE_DATA(nid));
+	return amount;
 }
 
 /* What others have announced, they have as good as taken; @pooled are taken from a pool besides. */
-static bool may_have(unsigned long pages, unsigned long others, unsigned long pooled)
+static bool fits(unsigned long pages, unsigned long others, unsigned long pooled,
+		 const struct amount *amount)
 {
-	unsigned long all = others + pages + margin();
+	/* What shall be left for whoever needs some next. */
+	unsigned long all = others + pages + amount->all / 32;
 
-	if (pages + pooled > totalram_pages() / 2)
-		return false;
-	/* Where plenty is free, what could be freed besides is not worth the counting. */
-	return all <= count_pages(false) || all + pooled <= count_pages(true);
+	return all <= amount->free || all + pooled <= amount->free + amount->freeable;
 }
 
 /* dmaheap_is_plenty_free - so much that taking some costs nobody anything */
 bool dmaheap_is_plenty_free(unsigned long pages)
 {
-	return atomic_long_read(&announced) + pages + margin() <= count_pages(false);
+	struct amount amount = count_memory(NULL);
+
+	amount.freeable = 0;
+	return fits(pages, atomic_long_read(&announced), 0, &amount);
+}
+
+static bool is_too_much(unsigned long pages)
+{
+	return pages > totalram_pages() / 2;
+}
+
+/* ---- what there is for the current task ---- */
+
+/* The nodes that it may have unmovable pages from, if not all: where it would rather is no matter. */
+static bool is_bound(nodemask_t *nodes)
+{
+#ifdef CONFIG_NUMA
+	const struct mempolicy *policy = current->mempolicy;
+#endif
+
+	nodes_and(*nodes, cpuset_current_mems_allowed, node_online_map);
+#ifdef CONFIG_NUMA
+	/* The kernel goes by a policy that leaves something of all that. */
+	if (policy && policy->mode == MPOL_BIND &&
+	    nodes_intersects(policy->nodes, node_states[N_HIGH_MEMORY]) &&
+	    nodes_intersects(policy->nodes, *nodes))
+		nodes_and(*nodes, *nodes, policy->nodes);
+#endif
+	return !nodes_equal(*nodes, node_online_map);
+}
+
+/* The node that the current task is bound to, or NUMA_NO_NODE. */
+static int only_node(void)
+{
+	nodemask_t nodes;
+
+	return is_bound(&nodes) && nodes_weight(nodes) == 1 ? first_node(nodes) : NUMA_NO_NODE;
+}
+
+/* What others have announced who are bound to the same node counts; what the rest gets may lie elsewhere. */
+static bool fits_nodes(unsigned long pages, unsigned long mine, unsigned long pooled)
+{
+	nodemask_t nodes;
+	struct amount amount;
+	unsigned long others = 0;
+
+	if (!is_bound(&nodes))
+		return true;
+	if (nodes_weight(nodes) == 1)
+		others = less(atomic_long_read(&announced_on[first_node(nodes)]), mine);
+	amount = count_memory(&nodes);
+	return fits(pages, others, pooled, &amount);
 }
 
 /* ---- announcements ---- */
 
-static int announce_more(unsigned long more, unsigned long has, unsigned long pooled)
+static void add_announced(const struct dmaheap_announcement *mine, long pages)
+{
+	if (mine->nid != NUMA_NO_NODE)
+		atomic_long_add(pages, &announced_on[mine->nid]);
+}
+
+static int announce_more(struct dmaheap_announcement *mine, unsigned long more,
+			 unsigned long pooled)
 {
 	long before = atomic_long_read(&announced);
+	unsigned long pages = mine->pages + more;
+	struct amount amount;
 
+	if (!mine->pages)
+		mine->nid = mine->anywhere ? NUMA_NO_NODE : only_node();
+	add_announced(mine, more);
+	if (!mine->anywhere && !fits_nodes(pages, pages, pooled))
+		goto fail;
 	do {
-		if (!may_have(has + more, before - has, pooled))
-			return -ENOMEM;
+		amount = count_memory(NULL);
+		if (!fits(pages, before - mine->pages, pooled, &amount))
+			goto fail;
 	} while (!atomic_long_try_cmpxchg(&announced, &before, before + more));
+	mine->pages = pages;
 	return 0;
+
+fail:
+	add_announced(mine, -(long)more);
+	return -ENOMEM;
 }
 
 /*
@@ -138,16 +203,16 @@ int dmaheap_announce(struct dmaheap_announcement *mine, unsigned long pages,
 	unsigned long more = less(pages, mine->pages);
 	int err;
 
+	if (is_too_much(pages + pooled))
+		return -ENOMEM;
 	if (!more)
 		return 0;
 	err = dmaheap_payer_announce(mine->payer, more);
 	if (err)
 		return err;
-	err = announce_more(more, mine->pages, pooled);
+	err = announce_more(mine, more, pooled);
 	if (err)
 		dmaheap_payer_taken(mine->payer, more);
-	else
-		mine->pages = pages;
 	return err;
 }
 
@@ -159,6 +224,7 @@ void dmaheap_taken(struct dmaheap_announcement *mine, unsigned long pages)
 		return;
 	mine->pages -= pages;
 	atomic_long_sub(pages, &announced);
+	add_announced(mine, -(long)pages);
 	dmaheap_payer_taken(mine->payer, pages);
 }
 
@@ -173,9 +239,22 @@ void dmaheap_taken(struct dmaheap_announcement *mine, unsigned long pages)
  */
 int dma_heap_check_available(size_t len)
 {
-	return may_have(len >> PAGE_SHIFT, atomic_long_read(&announced), 0) ? 0 : -ENOMEM;
+	struct amount amount = count_memory(NULL);
+	unsigned long pages = len >> PAGE_SHIFT;
+
+	if (is_too_much(pages) || !fits(pages, atomic_long_read(&announced), 0, &amount))
+		return -ENOMEM;
+	return 0;
 }
 EXPORT_SYMBOL_GPL(dma_heap_check_available);
+
+static int buffer_announce(struct dma_heap_buffer *buffer, bool anywhere)
+{
+	lockdep_assert_held(&buffer->making);
+	buffer->announced.anywhere = anywhere;
+	return dmaheap_announce(&buffer->announced,
+				dma_heap_buffer_missing(buffer) >> PAGE_SHIFT, 0);
+}
 
 /**
  * dma_heap_buffer_announce - a buffer is about to take all that it lacks of the whole of memory
@@ -185,12 +264,27 @@ EXPORT_SYMBOL_GPL(dma_heap_check_available);
  * else counts on it.
  *
  * Context: within &dma_heap_buffer_ops.populate.
- * Return: 0, or -ENOMEM: it would be more than half of memory, or more than is available.
+ * Return: 0, or -ENOMEM: it would be more than half of memory, more than is available, or more than is
+ * available on the nodes that the current task may have memory from.
  */
 int dma_heap_buffer_announce(struct dma_heap_buffer *buffer)
 {
-	lockdep_assert_held(&buffer->making);
-	return dmaheap_announce(&buffer->announced,
-				dma_heap_buffer_missing(buffer) >> PAGE_SHIFT, 0);
+	return buffer_announce(buffer, false);
 }
 EXPORT_SYMBOL_GPL(dma_heap_buffer_announce);
+
+/**
+ * dma_heap_buffer_announce_anywhere - the same, of whatever node
+ * @buffer:	the buffer
+ *
+ * Of what does not come from where the current task may have memory from: the DMA API has it near
+ * the device.
+ *
+ * Context: within &dma_heap_buffer_ops.populate.
+ * Return: 0, or -ENOMEM: it would be more than half of memory, or more than is available.
+ */
+int dma_heap_buffer_announce_anywhere(struct dma_heap_buffer *buffer)
+{
+	return buffer_announce(buffer, true);
+}
+EXPORT_SYMBOL_GPL(dma_heap_buffer_announce_anywhere);

@@ -142,10 +142,14 @@ struct dmaheap_memory {
 /**
  * struct dmaheap_announcement - memory that somebody is about to take
  * @pages:	how much
+ * @anywhere:	whether it does not matter which nodes the task may have memory from
+ * @nid:	the only one of these, or NUMA_NO_NODE; as long as there are any @pages
  * @payer:	memory cgroup that it will be charged to, counted by the buffer that it is for, or NULL
  */
 struct dmaheap_announcement {
 	unsigned long pages;
+	bool anywhere;
+	int nid;
 	struct mem_cgroup *payer;
 };
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Memory cgroups that pay for pages: see charge.h. */
 #include <linux/memcontrol.h>
-#include <linux/mutex.h>
 #include <linux/sched.h>
 #include <linux/xarray.h>
 
@@ -38,20 +37,22 @@ struct mem_cgroup *dmaheap_payer_of_nothing(struct mem_cgroup *payer)
 /* ---- what they are going to pay for ---- */
 
 #ifdef CONFIG_MEMCG
-/* Protects the numbers. */
-static DEFINE_MUTEX(announced_lock);
-
-/* Pages by the number of a cgroup, with those of the cgroups below it. */
+/* Pages by the number of a cgroup, with those of the cgroups below it; its lock protects them. */
 static DEFINE_XARRAY(announced);
 
-static int announce_locked(struct mem_cgroup *payer, unsigned long pages)
+/* Nobody waits for memory under the lock: who is killed for want of it has to get out. */
+static int store_locked(const struct mem_cgroup *payer, unsigned long pages)
+{
+	return xa_err(__xa_store(&announced, payer->css.id, xa_mk_value(pages),
+				 GFP_NOWAIT | __GFP_NOWARN));
+}
+
+static int announce_locked(const struct mem_cgroup *payer, unsigned long pages)
 {
 	unsigned long all = pages + xa_to_value(xa_load(&announced, payer->css.id));
 
-	lockdep_assert_held(&announced_lock);
-	if (all > READ_ONCE(payer->memory.max))
-		return -ENOMEM;
-	return xa_err(xa_store(&announced, payer->css.id, xa_mk_value(all), GFP_KERNEL));
+	lockdep_assert_held(&announced.xa_lock);
+	return all > READ_ONCE(payer->memory.max) ? -ENOMEM : store_locked(payer, all);
 }
 
 /* Of a cgroup and those above it, up to one. */
@@ -60,14 +61,14 @@ static void taken_locked(struct mem_cgroup *payer, const struct mem_cgroup *end,
 {
 	unsigned long left;
 
-	lockdep_assert_held(&announced_lock);
+	lockdep_assert_held(&announced.xa_lock);
 	for (; payer != end; payer = parent_mem_cgroup(payer)) {
 		left = xa_to_value(xa_load(&announced, payer->css.id)) - pages;
 		/* There is room for it already. */
 		if (left)
-			xa_store(&announced, payer->css.id, xa_mk_value(left), GFP_KERNEL);
+			store_locked(payer, left);
 		else
-			xa_erase(&announced, payer->css.id);
+			__xa_erase(&announced, payer->css.id);
 	}
 }
 
@@ -84,7 +85,7 @@ int dmaheap_payer_announce(struct mem_cgroup *payer, unsigned long pages)
 
 	if (!payer)
 		return 0;
-	guard(mutex)(&announced_lock);
+	guard(spinlock)(&announced.xa_lock);
 	for (group = payer; group; group = parent_mem_cgroup(group)) {
 		err = announce_locked(group, pages);
 		if (err) {
@@ -100,7 +101,7 @@ void dmaheap_payer_taken(struct mem_cgroup *payer, unsigned long pages)
 {
 	if (!payer)
 		return;
-	guard(mutex)(&announced_lock);
+	guard(spinlock)(&announced.xa_lock);
 	taken_locked(payer, NULL, pages);
 }
 #else

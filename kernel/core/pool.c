@@ -22,7 +22,9 @@ void dmaheap_pool_account(struct dmaheap_pool *pool, int nid, enum dmaheap_pool_
 	/* Some only want to know about how many there are, and take no lock. */
 	WRITE_ONCE(*of_state, *of_state + nr);
 	WRITE_ONCE(pool->size, pool->size + nr);
-	mod_node_page_state(NODE_DATA(nid), NR_KERNEL_MISC_RECLAIMABLE, nr);
+	/* What leaves is free before that is known here. */
+	if (state != DMAHEAP_LEAVING)
+		mod_node_page_state(NODE_DATA(nid), NR_KERNEL_MISC_RECLAIMABLE, nr);
 }
 
 /* dmaheap_pool_pages - pages that are in a state, or up to another */

@@ -184,6 +184,8 @@ unsigned long dmaheap_pool_shrink(struct dmaheap_pool *pool, const struct dmahea
 		dmaheap_pool_sort(pool);
 		dmaheap_pool_let_held_go(pool, how->wait);
 		freed += shrink_sorted(pool, how, nr - freed);
+		/* Nor was there what somebody else took meanwhile, and may have to put back. */
+		underway |= has_underway(pool);
 		if (!how->wait || freed >= nr || !underway)
 			return freed;
 		usleep_range(100, 200);
@@ -252,18 +254,17 @@ static const struct compat_shrinker_ops shrinker_ops = {
 	.flags = SHRINKER_NUMA_AWARE,
 };
 
-/* How much less is kept, whoever has given it back. */
+/* How much was given back, by whomever. */
 static unsigned long empty_pools(unsigned long before)
 {
 	static const struct dmaheap_shrink how = { .nid = NUMA_NO_NODE };
-	unsigned long now;
+	unsigned long freed = 0;
 
 	if (mutex_trylock(&pools_lock)) {
-		shrink_pools(&how, ULONG_MAX);
+		freed = shrink_pools(&how, ULONG_MAX);
 		mutex_unlock(&pools_lock);
 	}
-	now = atomic_long_read(&kept);
-	return before - min(before, now);
+	return max(freed, before - min_t(unsigned long, before, atomic_long_read(&kept)));
 }
 
 /*

@@ -159,11 +159,23 @@ static int add_some(struct dma_heap_buffer *buffer, struct holding *holding, siz
 
 	if (is_set_aside(holding, *size))
 		return add_piece(buffer, holding, *size);
-	err = dma_heap_buffer_announce(buffer);
+	err = dma_heap_buffer_announce_anywhere(buffer);
 	if (err)
 		return err;
 	*size = min(*size, longest_piece(holding));
 	return add_piece(buffer, holding, *size);
+}
+
+/* What areas of CMA could give at most. */
+static size_t all_set_aside(void)
+{
+	size_t pages = 0;
+	int nid, i;
+
+	for_each_online_node(nid)
+		for (i = 0; i < MAX_NR_ZONES; i++)
+			pages += zone_cma_pages(&NODE_DATA(nid)->node_zones[i]);
+	return pages << PAGE_SHIFT;
 }
 
 /*
@@ -175,8 +187,10 @@ static int device_populate(struct dma_heap_buffer *buffer)
 	struct dma_heap_device *owner = dma_heap_get_drvdata(dma_heap_buffer_heap(buffer));
 	size_t missing, size = dma_heap_buffer_missing(buffer);
 	struct holding *holding;
-	int err;
+	int err = dma_heap_check_available(size - min(size, all_set_aside()));
 
+	if (err) /* nothing is taken in vain */
+		return err;
 	holding = kzalloc(sizeof(*holding), GFP_KERNEL);
 	if (!holding)
 		return -ENOMEM;

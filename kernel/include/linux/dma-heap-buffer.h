@@ -128,6 +128,7 @@ struct dma_heap_limits {
 #define dma_heap_buffer_add_pages dmaheap_buffer_add_pages
 #define dma_heap_buffer_add_contiguous dmaheap_buffer_add_contiguous
 #define dma_heap_buffer_announce dmaheap_buffer_announce
+#define dma_heap_buffer_announce_anywhere dmaheap_buffer_announce_anywhere
 #define dma_heap_check_available dmaheap_check_available
 #define dma_heap_free_pages dmaheap_free_pages
 
@@ -154,6 +155,7 @@ int dma_heap_buffer_add_pages(struct dma_heap_buffer *buffer, phys_addr_t highes
 			      size_t longest);
 int dma_heap_buffer_add_contiguous(struct dma_heap_buffer *buffer, phys_addr_t highest);
 int dma_heap_buffer_announce(struct dma_heap_buffer *buffer);
+int dma_heap_buffer_announce_anywhere(struct dma_heap_buffer *buffer);
 int dma_heap_check_available(size_t len);
 void dma_heap_free_pages(struct dma_heap_buffer *buffer, phys_addr_t phys, size_t len);
 
