@@ -81,6 +81,7 @@ const struct heap_kind heap_kinds[] = {
 	  .modules = { "dmaheap_owner", "dmaheap_device" },
 	  .longest = 1,
 	  .uncounted = true,
+	  .counted_behind_iommu = true,
 	  .owner_may_go = true },
 	{ .name = "protected",
 	  .modules = { "dmaheap_protected_reference", "dmaheap_protected" },
@@ -140,7 +141,9 @@ bool heap_is_direct(void)
 
 bool heap_is_uncounted(void)
 {
-	/* On x86, the kernel's own mapping of uncached pages is uncached, too. */
+	if (heap_kind()->counted_behind_iommu && behind_iommu())
+		return false;
+		/* On x86, the kernel's own mapping of uncached pages is uncached, too. */
 #if defined(__x86_64__)
 	return heap_kind()->uncounted;
 #else

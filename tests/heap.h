@@ -27,16 +27,17 @@ void heap_use(const char *name);
 /* What is to be expected of a heap; without ".dmaheap". */
 struct heap_kind {
 	const char *name;
-	const char *modules[3]; /* to unload, in this order; NULL ends */
-	uint64_t size;		/* of its region; 0: it takes from all of memory */
-	uint64_t chunk;		/* what all buffers are made of; 0: pages */
-	uint64_t longest;	/* of its chunks; 0: a buffer is one */
-	bool uncached;		/* the CPU maps it write-combined */
-	bool uncounted;		/* its pages are not counted one by one, if there are any */
-	bool is_protected;	/* the CPU does not get at it */
-	bool late;		/* memory comes with the first access */
-	bool shared;		/* of its region, others may have borrowed some */
-	bool owner_may_go;	/* the first of its modules is a driver, not the heap's */
+	const char *modules[3];	   /* to unload, in this order; NULL ends */
+	uint64_t size;		   /* of its region; 0: it takes from all of memory */
+	uint64_t chunk;		   /* what all buffers are made of; 0: pages */
+	uint64_t longest;	   /* of its chunks; 0: a buffer is one */
+	bool uncached;		   /* the CPU maps it write-combined */
+	bool uncounted;		   /* its pages are not counted one by one, if there are any */
+	bool counted_behind_iommu; /* but they are, if its device is behind one */
+	bool is_protected;	   /* the CPU does not get at it */
+	bool late;		   /* memory comes with the first access */
+	bool shared;		   /* of its region, others may have borrowed some */
+	bool owner_may_go;	   /* the first of its modules is a driver, not the heap's */
 };
 
 /* All that we publish, whether or not it is there; a name of NULL ends. */

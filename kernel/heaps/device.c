@@ -95,21 +95,18 @@ static int add_segments(struct dma_heap_buffer *buffer, struct sg_table *sgt)
 	return 0;
 }
 
-/*
- * Without an IOMMU, what is larger than the page allocator has comes from an area of CMA, or not at
- * all: nothing that others could have.
- */
+/* What is larger than the page allocator has comes from an area of CMA, or not at all. */
 static bool is_set_aside(const struct holding *holding, size_t size)
 {
-	return !holding->domain && get_order(size) > COMPAT_MAX_ORDER;
+	return !holding->ops && get_order(size) > COMPAT_MAX_ORDER;
 }
 
-/* Before an IOMMU, any memory is one piece to the device; elsewhere it need not be longer. */
+/* It need not be longer. */
 static size_t longest_piece(const struct holding *holding)
 {
 	size_t longest = dma_get_max_seg_size(holding->owner->dev) & PAGE_MASK;
 
-	return holding->domain ? SIZE_MAX : max(longest, PAGE_SIZE);
+	return max(longest, PAGE_SIZE);
 }
 
 static bool alloc_piece(struct piece *piece, struct device *dev, bool set_aside, gfp_t gfp)
@@ -179,8 +176,8 @@ static size_t all_set_aside(void)
 }
 
 /*
- * All at once, which before an IOMMU is any memory and elsewhere contiguous; where there is none
- * as long, or the device does not take it, in pieces as long as there are.
+ * Contiguous; where there is nothing as long, or the device does not take it, in pieces as long as
+ * there are.
  */
 static int device_populate(struct dma_heap_buffer *buffer)
 {
@@ -246,7 +243,7 @@ static void device_release(struct dma_heap_buffer *buffer)
 	}
 	if (lost)
 		dev_err(dev,
-			"dmaheap: its IOMMU or area of CMA is gone before its buffers: %zu bytes are lost\n",
+			"dmaheap: its area of CMA is gone, or an IOMMU has come, before its buffers: %zu bytes are lost\n",
 			dma_heap_buffer_size(buffer));
 	kref_put(&holding->owner->users, device_heap_free);
 	kfree(holding);
@@ -259,10 +256,36 @@ static const struct dma_heap_buffer_ops device_buffer_ops = {
 	.pages = DMA_HEAP_PAGES_LENT,
 };
 
+/* ---- buffers of a device before an IOMMU ---- */
+
+/* To which all memory is one piece; and nothing of it goes with the device. */
+static int translated_populate(struct dma_heap_buffer *buffer)
+{
+	return dma_heap_buffer_add_pages(buffer, PHYS_ADDR_MAX, SIZE_MAX);
+}
+
+static const struct dma_heap_buffer_ops translated_buffer_ops = {
+	.populate = translated_populate,
+	.free = dma_heap_free_pages,
+};
+
+static bool is_translated(struct device *dev)
+{
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+
+	return domain && domain->type != IOMMU_DOMAIN_IDENTITY;
+}
+
+/* ---- */
+
 static struct dma_buf *device_allocate(struct dma_heap *heap, unsigned long len, u32 fd_flags,
 				       u64 heap_flags)
 {
-	return dma_heap_buffer_export(heap, &device_buffer_ops, len, fd_flags);
+	struct dma_heap_device *owner = dma_heap_get_drvdata(heap);
+
+	return dma_heap_buffer_export(
+		heap, is_translated(owner->dev) ? &translated_buffer_ops : &device_buffer_ops,
+		len, fd_flags);
 }
 
 static const struct dma_heap_ops device_ops = {
@@ -277,7 +300,7 @@ static const struct dma_heap_ops device_ops = {
  * @name:	what the heap is called
  *
  * The memory is what the DMA API gives the device: within its coherent DMA mask, from its own
- * area of CMA if it has one, and before an IOMMU any.
+ * area of CMA if it has one; and before an IOMMU any.
  *
  * Context: process context, may sleep.
  * Return: the heap, to be removed when the driver unbinds, or an ERR_PTR(): -EINVAL when the
@@ -314,9 +337,9 @@ EXPORT_SYMBOL_GPL(dma_heap_device_add);
  * dma_heap_device_remove - remove the heap of a device
  * @heap:	what dma_heap_device_add() returned; gone afterwards
  *
- * Buffers live on, and with them the structure of the device.  The memory of those that outlive
- * the device behind an IOMMU, on some kernels also its driver, or the area of CMA that its driver
- * had assigned, is lost: the log says so.
+ * Buffers live on, and with them the structure of the device.  The memory of those that outlive the
+ * area of CMA that its driver had assigned is lost, as it is if the device gets an IOMMU meanwhile: the
+ * log says so.  Before an IOMMU, nothing is.
  *
  * Context: process context, may sleep.
  */
