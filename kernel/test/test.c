@@ -15,7 +15,6 @@
 #include <linux/highmem.h>
 #include <linux/io.h>
 #include <linux/iommu.h>
-#include <linux/iosys-map.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/pm.h>
@@ -24,6 +23,7 @@
 #include <linux/vmalloc.h>
 #include <linux/xarray.h>
 
+#include "cpu.h"
 #include "devices.h"
 #include "linear_map.h"
 #include "test.h"
@@ -36,8 +36,7 @@
  * @attached:	&struct attached by id
  * @let_go:	mappings that it gave up when it was suspended
  * @taken_again: of these, those that it made anew when it was resumed
- * @kept:	dma-buf kept mapped for the kernel, or NULL
- * @kept_map:	its mapping
+ * @kept:	dma-buf kept mapped for the kernel
  * @held:	the heap held, or NULL
  * @published:	&struct published
  * @shadows:	of dma-bufs, see witness.h
@@ -48,8 +47,7 @@ struct importer {
 	struct xarray attached;
 	u32 let_go;
 	u32 taken_again;
-	struct dma_buf *kept;
-	struct iosys_map kept_map;
+	struct cpu_mapping kept;
 	struct dma_heap *held;
 	struct list_head published;
 	struct list_head shadows;
@@ -439,96 +437,19 @@ static long test_access(struct importer *importer, void *arg)
 
 /* ---- the CPU in the kernel ---- */
 
-static unsigned long touch_vaddr(void *vaddr, const struct dmaheap_test_vmap *data)
+static long test_vmap(struct importer *importer, void *arg)
 {
-	void __user *user = u64_to_user_ptr(data->bytes);
-
-	return data->flags & DMAHEAP_TEST_VMAP_WRITE ? copy_from_user(vaddr, user, data->len) :
-						       copy_to_user(user, vaddr, data->len);
-}
-
-static int touch_bracketed(struct dma_buf *dmabuf, void *vaddr,
-			   const struct dmaheap_test_vmap *data)
-{
-	enum dma_data_direction dir =
-		data->flags & DMAHEAP_TEST_VMAP_WRITE ? DMA_TO_DEVICE : DMA_FROM_DEVICE;
-	unsigned long left;
-	int err = dma_buf_begin_cpu_access(dmabuf, dir);
-
-	if (err)
-		return err;
-	left = touch_vaddr(vaddr, data);
-	err = dma_buf_end_cpu_access(dmabuf, dir);
-	return left ? -EFAULT : err;
-}
-
-static int touch_vmap(struct dma_buf *dmabuf, const struct dmaheap_test_vmap *data)
-{
-	struct iosys_map map;
-	int err;
-
-	if (data->offset > dmabuf->size || data->len > dmabuf->size - data->offset)
-		return -EINVAL;
-	err = dma_buf_vmap_unlocked(dmabuf, &map);
-	if (err)
-		return err;
-	if (data->flags & DMAHEAP_TEST_VMAP_UNBRACKETED)
-		err = touch_vaddr(map.vaddr + data->offset, data) ? -EFAULT : 0;
-	else
-		err = touch_bracketed(dmabuf, map.vaddr + data->offset, data);
-	dma_buf_vunmap_unlocked(dmabuf, &map);
-	return err;
+	return cpu_touch(arg);
 }
 
 static long test_keep_vmap(struct importer *importer, void *arg)
 {
-	struct dma_buf *dmabuf;
-	int err;
-
-	if (importer->kept)
-		return -EBUSY;
-	dmabuf = dma_buf_get(*(s32 *)arg);
-	if (IS_ERR(dmabuf))
-		return PTR_ERR(dmabuf);
-	err = dma_buf_vmap_unlocked(dmabuf, &importer->kept_map);
-	if (err)
-		dma_buf_put(dmabuf);
-	else
-		importer->kept = dmabuf;
-	return err;
+	return cpu_map(&importer->kept, *(s32 *)arg);
 }
 
 static long test_leave_open(struct importer *importer, void *arg)
 {
-	struct dma_buf *dmabuf = dma_buf_get(*(s32 *)arg);
-	int err;
-
-	if (IS_ERR(dmabuf))
-		return PTR_ERR(dmabuf);
-	err = dma_buf_begin_cpu_access(dmabuf, DMA_FROM_DEVICE);
-	dma_buf_put(dmabuf);
-	return err;
-}
-
-static void drop_vmap(struct importer *importer)
-{
-	if (!importer->kept)
-		return;
-	dma_buf_vunmap_unlocked(importer->kept, &importer->kept_map);
-	dma_buf_put(importer->kept);
-}
-
-static long test_vmap(struct importer *importer, void *arg)
-{
-	const struct dmaheap_test_vmap *data = arg;
-	struct dma_buf *dmabuf = dma_buf_get(data->fd);
-	int err;
-
-	if (IS_ERR(dmabuf))
-		return PTR_ERR(dmabuf);
-	err = touch_vmap(dmabuf, data);
-	dma_buf_put(dmabuf);
-	return err;
+	return cpu_leave_open(*(s32 *)arg);
 }
 
 /* ---- what the kernel does ---- */
@@ -759,7 +680,7 @@ static int test_release(struct inode *inode, struct file *file)
 	xa_destroy(&importer->attached);
 	if (importer->dev)
 		device_give_back(importer->dev);
-	drop_vmap(importer);
+	cpu_unmap(&importer->kept);
 	shadow_destroy_all(&importer->shadows);
 	dma_heap_put(importer->held);
 	list_for_each_entry_safe(published, next, &importer->published, link)
