@@ -167,21 +167,37 @@ static void add_announced(const struct dmaheap_announcement *mine, long pages)
 		atomic_long_add(pages, &announced_on[mine->nid]);
 }
 
+static bool fits_machine(unsigned long pages, unsigned long others, unsigned long pooled)
+{
+	struct amount amount = count_memory(NULL);
+
+	return fits(pages, others, pooled, &amount);
+}
+
+/* Not only for a moment, only to be refused: others look at it meanwhile. */
+static bool is_in_vain(const struct dmaheap_announcement *mine, unsigned long pages,
+		       unsigned long pooled)
+{
+	return mine->nid != NUMA_NO_NODE &&
+	       (!fits_nodes(pages, mine->pages, pooled) ||
+		!fits_machine(pages, atomic_long_read(&announced) - mine->pages, pooled));
+}
+
 static int announce_more(struct dmaheap_announcement *mine, unsigned long more,
 			 unsigned long pooled)
 {
 	long before = atomic_long_read(&announced);
 	unsigned long pages = mine->pages + more;
-	struct amount amount;
 
 	if (!mine->pages)
 		mine->nid = mine->anywhere ? NUMA_NO_NODE : only_node();
+	if (is_in_vain(mine, pages, pooled))
+		return -ENOMEM;
 	add_announced(mine, more);
 	if (!mine->anywhere && !fits_nodes(pages, pages, pooled))
 		goto fail;
 	do {
-		amount = count_memory(NULL);
-		if (!fits(pages, before - mine->pages, pooled, &amount))
+		if (!fits_machine(pages, before - mine->pages, pooled))
 			goto fail;
 	} while (!atomic_long_try_cmpxchg(&announced, &before, before + more));
 	mine->pages = pages;
@@ -239,10 +255,9 @@ void dmaheap_taken(struct dmaheap_announcement *mine, unsigned long pages)
  */
 int dma_heap_check_available(size_t len)
 {
-	struct amount amount = count_memory(NULL);
 	unsigned long pages = len >> PAGE_SHIFT;
 
-	if (is_too_much(pages) || !fits(pages, atomic_long_read(&announced), 0, &amount))
+	if (is_too_much(pages) || !fits_machine(pages, atomic_long_read(&announced), 0))
 		return -ENOMEM;
 	return 0;
 }
