@@ -116,10 +116,15 @@ static bool alloc_piece(struct piece *piece, struct device *dev, bool set_aside,
 			dma_alloc_noncontiguous(dev, piece->size, DMA_BIDIRECTIONAL, gfp, 0);
 		return piece->sgt;
 	}
-	/* That gives no more than a segment of the device. */
+	/* The debugging of the DMA API wants that call to give no more than a segment of the device. */
 	piece->pages = dma_alloc_pages(dev, piece->size, &piece->addr, DMA_BIDIRECTIONAL, gfp);
-	/* Whoever debugs drivers wants to see that they ask. */
-	return piece->pages && !dma_mapping_error(dev, piece->addr);
+	if (!piece->pages)
+		return false;
+	/* And that one asks. */
+	if (!dma_mapping_error(dev, piece->addr))
+		return true;
+	dma_free_pages(dev, piece->size, piece->pages, piece->addr, DMA_BIDIRECTIONAL);
+	return false;
 }
 
 static void free_piece(const struct piece *piece, struct device *dev)
