@@ -324,6 +324,27 @@ long long available(void)
 	       sum_of("/proc/zoneinfo", " count: %lld") * sysconf(_SC_PAGESIZE);
 }
 
+int memory_hold(size_t len)
+{
+	int fd = must(memfd_create("held", MFD_CLOEXEC));
+
+	must(fallocate(fd, 0, 0, len));
+	return fd;
+}
+
+int memory_hold_all_but(size_t rest)
+{
+	long long held = 0, more;
+	int fd = memory_hold(MIB);
+
+	pools_drain();
+	while ((more = meminfo("MemAvailable") - (long long)rest) > (long long)MIB) {
+		must(fallocate(fd, 0, held, more));
+		held += more;
+	}
+	return fd;
+}
+
 long long pages_given_out(void)
 {
 	return sum_of("/proc/vmstat", "pgalloc_%*s %lld");

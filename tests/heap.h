@@ -84,6 +84,14 @@ long long meminfo(const char *key);
  */
 long long available(void);
 
+/* Memory without a mapping, of which pages are given back without a word to any TLB; its fd. */
+int memory_hold(size_t len);
+/*
+ * So much of it that only @rest can be had at once.  What lies on the lists of single CPUs is not
+ * there for everybody: it may be taken, or be left besides.
+ */
+int memory_hold_all_but(size_t rest);
+
 /* The sum of the numbers that a format, with one %lld, finds in the lines of a file. */
 long long sum_of(const char *path, const char *format);
 

@@ -243,11 +243,11 @@ static void fragmented_region(void)
 static void fragmented_memory(void)
 {
 	const uint64_t held = 512 * MIB, len = 32 * MIB;
-	int all = must(memfd_create("all", 0)), some = must(memfd_create("some", 0)), fd;
+	int some, fd;
 	uint64_t at;
 
-	must(fallocate(all, 0, 0, available() - held - 192 * MIB));
-	must(fallocate(some, 0, 0, held));
+	memory_hold_all_but(held + 192 * MIB);
+	some = memory_hold(held);
 	for (at = 0; at < held; at += 2 * PAGE)
 		must(fallocate(some, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, PAGE));
 	fd = heap_buffer(len);

@@ -231,15 +231,6 @@ static void out_of_memory(void)
 	check_returned(before, 8 * MIB);
 }
 
-/* Memory without a mapping, of which pages are given back without a word to any TLB. */
-static int hold(size_t len)
-{
-	int fd = must(memfd_create("held", MFD_CLOEXEC));
-
-	must(fallocate(fd, 0, 0, len));
-	return fd;
-}
-
 #define ASKERS 6
 
 /* Whether it got any. */
@@ -277,7 +268,7 @@ static void too_much_at_a_time(void)
 	int heap = heap_open(), i, status, got = 0;
 	pid_t other;
 
-	hold(available() - 1024 * MIB);
+	memory_hold_all_but(1024 * MIB);
 	other = must(fork());
 	if (!other)
 		use_a_little();
@@ -345,7 +336,7 @@ static void swap_is_not_for_buffers(void)
 	int heap = heap_open(), err;
 	size_t swap = swap_on();
 
-	hold(available() - meminfo("MemTotal") / 3);
+	memory_hold_all_but(meminfo("MemTotal") / 3);
 	errno = 0;
 	heap_try(heap, available() - meminfo("MemTotal") / 32 + swap / 2);
 	err = errno;
@@ -363,11 +354,10 @@ static void fragmented(void)
 
 	if (cmdline_has("swiotlb=force"))
 		tap_skip("bounce buffers do not hold 320 MiB");
-	/* Some of it will lie in lists of each CPU, which the kernel does not call available. */
-	hold(available() - pieces - 224 * MIB);
+	memory_hold_all_but(pieces + 128 * MIB);
 	/* Nobody puts the pieces together again meanwhile. */
 	file_write("/proc/sys/vm/compaction_proactiveness", "0");
-	held = hold(pieces);
+	held = memory_hold(pieces);
 	for (at = 0; at < pieces; at += 2 * PAGE)
 		must(fallocate(held, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, PAGE));
 	left = available() / MIB;
