@@ -338,7 +338,7 @@ static void swap_is_not_for_buffers(void)
 
 	memory_hold_all_but(meminfo("MemTotal") / 3);
 	errno = 0;
-	heap_try(heap, available() - meminfo("MemTotal") / 32 + swap / 2);
+	heap_try(heap, meminfo("MemAvailable") - meminfo("MemTotal") / 32 + swap / 2);
 	err = errno;
 	swap_off();
 	check_equal(err, ENOMEM);
