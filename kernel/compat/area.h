@@ -5,12 +5,11 @@
 
 #include <linux/device.h>
 
-static inline const void *compat_area_of(const struct device *dev)
+/* One device is to have the other's. */
+static inline void compat_share_area(struct device *dev, const struct device *other)
 {
 #ifdef CONFIG_DMA_CMA
-	return dev->cma_area;
-#else
-	return NULL;
+	dev->cma_area = other->cma_area;
 #endif
 }
 

@@ -50,4 +50,12 @@ static inline void compat_never_bounce(struct device *dev)
 #endif
 }
 
+/* What one device is bounced by, or has its memory from, the other is and has, too. */
+static inline void compat_bounce_alike(struct device *dev, const struct device *other)
+{
+#ifdef CONFIG_SWIOTLB
+	dev->dma_io_tlb_mem = other->dma_io_tlb_mem;
+#endif
+}
+
 #endif /* _DMAHEAP_COMPAT_BOUNCE_H */

@@ -8,16 +8,19 @@
  * not got yet does not count as available to the next.
  */
 #include <linux/atomic.h>
+#include <linux/cleanup.h>
 #include <linux/cpuset.h>
 #include <linux/gfp.h>
 #include <linux/mempolicy.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
+#include <linux/spinlock.h>
 #include <linux/vmstat.h>
 
 #include "core.h"
 
-/* Pages, of all buffers; and of those that may be of one node only. */
+/* Pages, of all buffers; and of those that may be of one node only.  They become more under the lock. */
+static DEFINE_SPINLOCK(announcing);
 static atomic_long_t announced;
 static atomic_long_t announced_on[MAX_NUMNODES];
 
@@ -125,15 +128,13 @@ static bool is_bound(nodemask_t *nodes)
 	const struct mempolicy *policy = current->mempolicy;
 #endif
 
-	nodes_and(*nodes, cpuset_current_mems_allowed, node_online_map);
+	nodes_and(*nodes, cpuset_current_mems_allowed, node_states[N_MEMORY]);
 #ifdef CONFIG_NUMA
 	/* The kernel goes by a policy that leaves something of all that. */
-	if (policy && policy->mode == MPOL_BIND &&
-	    nodes_intersects(policy->nodes, node_states[N_HIGH_MEMORY]) &&
-	    nodes_intersects(policy->nodes, *nodes))
+	if (policy && policy->mode == MPOL_BIND && nodes_intersects(policy->nodes, *nodes))
 		nodes_and(*nodes, *nodes, policy->nodes);
 #endif
-	return !nodes_equal(*nodes, node_online_map);
+	return !nodes_equal(*nodes, node_states[N_MEMORY]);
 }
 
 /* The node that the current task is bound to, or NUMA_NO_NODE. */
@@ -163,6 +164,7 @@ static bool fits_nodes(unsigned long pages, unsigned long mine, unsigned long po
 
 static void add_announced(const struct dmaheap_announcement *mine, long pages)
 {
+	atomic_long_add(pages, &announced);
 	if (mine->nid != NUMA_NO_NODE)
 		atomic_long_add(pages, &announced_on[mine->nid]);
 }
@@ -174,38 +176,22 @@ static bool fits_machine(unsigned long pages, unsigned long others, unsigned lon
 	return fits(pages, others, pooled, &amount);
 }
 
-/* Not only for a moment, only to be refused: others look at it meanwhile. */
-static bool is_in_vain(const struct dmaheap_announcement *mine, unsigned long pages,
-		       unsigned long pooled)
-{
-	return mine->nid != NUMA_NO_NODE &&
-	       (!fits_nodes(pages, mine->pages, pooled) ||
-		!fits_machine(pages, atomic_long_read(&announced) - mine->pages, pooled));
-}
-
+/* All or nothing, also for a moment: of two who ask at a time, one gets it. */
 static int announce_more(struct dmaheap_announcement *mine, unsigned long more,
 			 unsigned long pooled)
 {
-	long before = atomic_long_read(&announced);
 	unsigned long pages = mine->pages + more;
 
 	if (!mine->pages)
 		mine->nid = mine->anywhere ? NUMA_NO_NODE : only_node();
-	if (is_in_vain(mine, pages, pooled))
+	guard(spinlock)(&announcing);
+	if (!mine->anywhere && !fits_nodes(pages, mine->pages, pooled))
+		return -ENOMEM;
+	if (!fits_machine(pages, atomic_long_read(&announced) - mine->pages, pooled))
 		return -ENOMEM;
 	add_announced(mine, more);
-	if (!mine->anywhere && !fits_nodes(pages, pages, pooled))
-		goto fail;
-	do {
-		if (!fits_machine(pages, before - mine->pages, pooled))
-			goto fail;
-	} while (!atomic_long_try_cmpxchg(&announced, &before, before + more));
 	mine->pages = pages;
 	return 0;
-
-fail:
-	add_announced(mine, -(long)more);
-	return -ENOMEM;
 }
 
 /*
@@ -239,7 +225,6 @@ void dmaheap_taken(struct dmaheap_announcement *mine, unsigned long pages)
 	if (!pages)
 		return;
 	mine->pages -= pages;
-	atomic_long_sub(pages, &announced);
 	add_announced(mine, -(long)pages);
 	dmaheap_payer_taken(mine->payer, pages);
 }

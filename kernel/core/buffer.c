@@ -2,8 +2,10 @@
 /*
  * A buffer: memory from a heap with a dma-buf around it.
  */
+#include <linux/dcache.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-resv.h>
+#include <linux/fs.h>
 #include <linux/io.h>
 #include <linux/iosys-map.h>
 #include <linux/memcontrol.h>
@@ -217,13 +219,29 @@ size_t dma_heap_buffer_chunk(const struct dma_heap_buffer *buffer, size_t offset
 }
 EXPORT_SYMBOL_GPL(dma_heap_buffer_chunk);
 
+/*
+ * Its own, and what the kernel makes for a dma-buf besides: that is charged to nobody (see
+ * export_charged()), so as much is taken with the buffer, or there could be any number of them.
+ */
+static struct dma_heap_buffer *alloc_charged(void)
+{
+	return kzalloc(sizeof(struct dma_heap_buffer) + sizeof(struct dma_buf) +
+			       sizeof(struct file) + sizeof(struct inode) +
+			       sizeof(struct dentry),
+		       GFP_META | __GFP_ACCOUNT);
+}
+
 static struct dma_heap_buffer *buffer_create(struct dma_heap *heap,
 					     const struct dma_heap_buffer_ops *ops, size_t len)
 {
-	struct dma_heap_buffer *buffer = kzalloc(sizeof(*buffer), GFP_KERNEL);
+	struct mem_cgroup *payer = dmaheap_payer_active();
+	struct dma_heap_buffer *buffer =
+		payer ? alloc_charged() : kzalloc(sizeof(*buffer), GFP_KERNEL);
 
-	if (!buffer)
+	if (!buffer) {
+		mem_cgroup_put(payer);
 		return NULL;
+	}
 	get_device(&heap->dev);
 	buffer->heap = heap;
 	buffer->ops = ops;
@@ -235,8 +253,8 @@ static struct dma_heap_buffer *buffer_create(struct dma_heap *heap,
 	INIT_LIST_HEAD(&buffer->mappings);
 	INIT_LIST_HEAD(&buffer->checked);
 	dmaheap_ownership_init(&buffer->ownership);
-	buffer->payer = dmaheap_payer_active();
-	buffer->announced.payer = buffer->payer;
+	buffer->payer = payer;
+	buffer->announced.payer = payer;
 	buffer->pid = task_tgid_nr(current);
 	strscpy(buffer->comm, current->group_leader->comm, sizeof(buffer->comm));
 	return buffer;
@@ -570,7 +588,7 @@ struct dma_heap_buffer *dmaheap_buffer_of(const struct dma_buf *dmabuf)
 static int settle_early(struct dma_heap_buffer *buffer)
 {
 	if (buffer->ops->late)
-		return 0;
+		return buffer->payer ? check_headroom() : 0;
 	guard(mutex)(&buffer->making);
 	return dmaheap_settle(buffer);
 }

@@ -9,6 +9,8 @@
 #include <linux/cache.h>
 #include <linux/dma-mapping.h>
 #include <linux/platform_device.h>
+#include <linux/sched.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "../compat/bounce.h"
@@ -152,15 +154,19 @@ static void sync_part(struct dmaheap_mapping *mapping, size_t offset, size_t len
 			sync_piece(mapping->dev, sg_dma_address(sg) + (offset - start), piece,
 				   for_cpu);
 			offset += piece;
+			cond_resched();
 		}
 		start = segment_end;
 	}
 }
 
+/* Of more than so much by one call, others on this CPU would notice. */
+#define AT_ONCE SZ_32M
+
 static void sync(struct dma_heap_buffer *buffer, struct dmaheap_mapping *mapping,
 		 size_t offset, size_t len, bool for_cpu)
 {
-	if (len < buffer->size)
+	if (len < buffer->size || len > AT_ONCE)
 		sync_part(mapping, offset, len, for_cpu);
 	else if (for_cpu)
 		dma_sync_sgtable_for_cpu(mapping->dev, &mapping->sgt, DMA_FROM_DEVICE);

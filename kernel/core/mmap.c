@@ -101,7 +101,8 @@ static bool is_one_chunk(const struct vm_area_struct *vma, unsigned long table,
 {
 	const struct dma_heap_buffer *buffer = vma->vm_private_data;
 
-	if (table < vma->vm_start || vma->vm_end - table < PMD_SIZE)
+	if (!IS_ALIGNED(table, PMD_SIZE) || table < vma->vm_start ||
+	    vma->vm_end - table < PMD_SIZE)
 		return false;
 	return dma_heap_buffer_chunk(buffer, offset_of(vma, table), phys) >= PMD_SIZE &&
 	       IS_ALIGNED(*phys, PMD_SIZE);

@@ -7,13 +7,13 @@
 
 #include <linux/device.h>
 #include <linux/device/bus.h>
+#include <linux/dma-direct.h>
 #include <linux/dma-heap-buffer.h>
 #include <linux/dma-heap-device.h>
 #include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
 #include <linux/err.h>
 #include <linux/iommu.h>
-#include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/log2.h>
 #include <linux/module.h>
@@ -24,16 +24,24 @@
 #include <linux/string.h>
 
 #include "../compat/area.h"
+#include "../compat/bounce.h"
+#include "../compat/coherency.h"
 #include "../compat/max_order.h"
 
 /**
  * struct dma_heap_device - the heap of a device
- * @users:	who has it published, and each buffer
+ * @own:	a device of our own, to which the DMA API gives what it would give the other, and which
+ *		has it freed when that one, its driver or its area of CMA are long gone.  Counted: by
+ *		who has the heap published, and by each buffer
+ * @mask:	of @own
+ * @map:	of @own: where its bus has memory; or NULL: where the CPU has
  * @dev:	the device, counted
  * @heap:	the heap, as long as it is published
  */
 struct dma_heap_device {
-	struct kref users;
+	struct device own;
+	u64 mask;
+	struct bus_dma_region *map;
 	struct device *dev;
 	struct dma_heap *heap;
 };
@@ -54,21 +62,72 @@ struct piece {
 	dma_addr_t addr;
 };
 
-/* What a buffer has, and of which device; the rest is what that had then. */
+/* What a buffer has, and from where. */
 struct holding {
 	struct dma_heap_device *owner;
 	struct list_head pieces;
-	const struct dma_map_ops *ops;
-	struct iommu_domain *domain;
-	const void *area;
 };
 
-static void device_heap_free(struct kref *users)
+/* ---- a device of our own ---- */
+
+static void device_heap_free(struct device *own)
 {
-	struct dma_heap_device *heap = container_of(users, struct dma_heap_device, users);
+	struct dma_heap_device *heap = container_of(own, struct dma_heap_device, own);
 
 	put_device(heap->dev);
+	kfree(heap->map);
 	kfree(heap);
+}
+
+/* The last one has no size. */
+static int copy_map(struct dma_heap_device *heap)
+{
+	const struct bus_dma_region *map = heap->dev->dma_range_map;
+	size_t nr = 1;
+
+	if (!map)
+		return 0;
+	while (map[nr - 1].size)
+		nr++;
+	heap->map = kmemdup(map, nr * sizeof(*map), GFP_KERNEL);
+	heap->own.dma_range_map = heap->map;
+	return heap->map ? 0 : -ENOMEM;
+}
+
+/* All that the DMA API looks at, where no IOMMU translates. */
+static int imitate(struct dma_heap_device *heap)
+{
+	struct device *own = &heap->own, *dev = heap->dev;
+	int err;
+
+	heap->mask = *dev->dma_mask;
+	own->dma_mask = &heap->mask;
+	own->coherent_dma_mask = dev->coherent_dma_mask;
+	own->bus_dma_limit = dev->bus_dma_limit;
+	set_dev_node(own, dev_to_node(dev));
+	compat_share_area(own, dev);
+	compat_bounce_alike(own, dev);
+	err = compat_set_coherent(own, dev_is_dma_coherent(dev));
+	if (!err)
+		err = dev_set_name(own, "%s", dev_name(dev));
+	return err ?: copy_map(heap);
+}
+
+static struct dma_heap_device *device_heap_create(struct device *dev)
+{
+	struct dma_heap_device *heap = kzalloc(sizeof(*heap), GFP_KERNEL);
+	int err;
+
+	if (!heap)
+		return ERR_PTR(-ENOMEM);
+	device_initialize(&heap->own);
+	heap->own.release = device_heap_free;
+	heap->dev = get_device(dev);
+	err = imitate(heap);
+	if (!err)
+		return heap;
+	put_device(&heap->own);
+	return ERR_PTR(err);
 }
 
 /* ---- buffers ---- */
@@ -96,9 +155,9 @@ static int add_segments(struct dma_heap_buffer *buffer, struct sg_table *sgt)
 }
 
 /* What is larger than the page allocator has comes from an area of CMA, or not at all. */
-static bool is_set_aside(const struct holding *holding, size_t size)
+static bool is_set_aside(size_t size)
 {
-	return !holding->ops && get_order(size) > COMPAT_MAX_ORDER;
+	return get_order(size) > COMPAT_MAX_ORDER;
 }
 
 /* It need not be longer. */
@@ -143,7 +202,7 @@ static int add_piece(struct dma_heap_buffer *buffer, struct holding *holding, si
 	if (!piece)
 		return -ENOMEM;
 	piece->size = size;
-	if (!alloc_piece(piece, holding->owner->dev, is_set_aside(holding, size),
+	if (!alloc_piece(piece, &holding->owner->own, is_set_aside(size),
 			 gfp_of(size) | dma_heap_buffer_gfp(buffer))) {
 		kfree(piece);
 		return -EAGAIN;
@@ -159,12 +218,14 @@ static int add_some(struct dma_heap_buffer *buffer, struct holding *holding, siz
 {
 	int err;
 
-	if (is_set_aside(holding, *size))
+	if (is_set_aside(*size))
 		return add_piece(buffer, holding, *size);
 	err = dma_heap_buffer_announce_anywhere(buffer);
 	if (err)
 		return err;
-	*size = min(*size, longest_piece(holding));
+	/* All in one piece, or as long as the page allocator's are: of those nothing is left over. */
+	if (*size > longest_piece(holding) || *size < dma_heap_buffer_size(buffer))
+		*size = rounddown_pow_of_two(min(*size, longest_piece(holding)));
 	return add_piece(buffer, holding, *size);
 }
 
@@ -196,11 +257,8 @@ static int device_populate(struct dma_heap_buffer *buffer)
 	holding = kzalloc(sizeof(*holding), GFP_KERNEL);
 	if (!holding)
 		return -ENOMEM;
-	kref_get(&owner->users);
+	get_device(&owner->own);
 	holding->owner = owner;
-	holding->ops = get_dma_ops(owner->dev);
-	holding->domain = iommu_get_domain_for_dev(owner->dev);
-	holding->area = compat_area_of(owner->dev);
 	INIT_LIST_HEAD(&holding->pieces);
 	dma_heap_buffer_set_priv(buffer, holding);
 	while ((missing = dma_heap_buffer_missing(buffer))) {
@@ -217,40 +275,18 @@ static int device_populate(struct dma_heap_buffer *buffer)
 	return 0;
 }
 
-/*
- * Memory is freed by the device's addresses and into its area of CMA, in the way that it was
- * allocated: not if any of that went with the device or its driver.
- */
-static bool is_lost(const struct holding *holding)
-{
-	struct device *dev = holding->owner->dev;
-
-	return holding->ops != get_dma_ops(dev) ||
-	       holding->domain != iommu_get_domain_for_dev(dev) ||
-	       holding->area != compat_area_of(dev);
-}
-
 static void device_release(struct dma_heap_buffer *buffer)
 {
 	struct holding *holding = dma_heap_buffer_get_priv(buffer);
 	struct piece *piece, *next;
-	struct device *dev;
-	bool lost;
 
 	if (!holding)
 		return;
-	dev = holding->owner->dev;
-	lost = is_lost(holding);
 	list_for_each_entry_safe(piece, next, &holding->pieces, link) {
-		if (!lost)
-			free_piece(piece, dev);
+		free_piece(piece, &holding->owner->own);
 		kfree(piece);
 	}
-	if (lost)
-		dev_err(dev,
-			"dmaheap: its area of CMA is gone, or an IOMMU has come, before its buffers: %zu bytes are lost\n",
-			dma_heap_buffer_size(buffer));
-	kref_put(&holding->owner->users, device_heap_free);
+	put_device(&holding->owner->own);
 	kfree(holding);
 	dma_heap_buffer_set_priv(buffer, NULL);
 }
@@ -263,7 +299,7 @@ static const struct dma_heap_buffer_ops device_buffer_ops = {
 
 /* ---- buffers of a device before an IOMMU ---- */
 
-/* To which all memory is one piece; and nothing of it goes with the device. */
+/* To which all memory is one piece. */
 static int translated_populate(struct dma_heap_buffer *buffer)
 {
 	return dma_heap_buffer_add_pages(buffer, PHYS_ADDR_MAX, SIZE_MAX);
@@ -304,8 +340,8 @@ static const struct dma_heap_ops device_ops = {
  * @dev:	the device, with its DMA masks set
  * @name:	what the heap is called
  *
- * The memory is what the DMA API gives the device: within its coherent DMA mask, from its own
- * area of CMA if it has one; and before an IOMMU any.
+ * The memory is what the DMA API gives the device, as it is set up now: within its coherent DMA mask,
+ * from its own area of CMA if it has one; and before an IOMMU any.
  *
  * Context: process context, may sleep.
  * Return: the heap, to be removed when the driver unbinds, or an ERR_PTR(): -EINVAL when the
@@ -321,17 +357,15 @@ struct dma_heap_device *dma_heap_device_add(struct device *dev, const char *name
 		dev_err(dev, "dmaheap: has no DMA mask, so that no memory could suit it\n");
 		return ERR_PTR(-EINVAL);
 	}
-	heap = kzalloc(sizeof(*heap), GFP_KERNEL);
-	if (!heap)
-		return ERR_PTR(-ENOMEM);
-	kref_init(&heap->users);
-	heap->dev = get_device(dev);
+	heap = device_heap_create(dev);
+	if (IS_ERR(heap))
+		return heap;
 	info.priv = heap;
 	heap->heap = dma_heap_add(&info);
 	if (IS_ERR(heap->heap)) {
 		struct dma_heap *err = heap->heap;
 
-		kref_put(&heap->users, device_heap_free);
+		put_device(&heap->own);
 		return ERR_CAST(err);
 	}
 	return heap;
@@ -342,16 +376,14 @@ EXPORT_SYMBOL_GPL(dma_heap_device_add);
  * dma_heap_device_remove - remove the heap of a device
  * @heap:	what dma_heap_device_add() returned; gone afterwards
  *
- * Buffers live on, and with them the structure of the device.  The memory of those that outlive the
- * area of CMA that its driver had assigned is lost, as it is if the device gets an IOMMU meanwhile: the
- * log says so.  Before an IOMMU, nothing is.
+ * Buffers live on, and with them the structure of the device.
  *
  * Context: process context, may sleep.
  */
 void dma_heap_device_remove(struct dma_heap_device *heap)
 {
 	dma_heap_remove(heap->heap);
-	kref_put(&heap->users, device_heap_free);
+	put_device(&heap->own);
 }
 EXPORT_SYMBOL_GPL(dma_heap_device_remove);
 

@@ -237,10 +237,12 @@ static void device_bound_by_name(void)
 static void device_goes(void)
 {
 	int device = device_of_bits(64), other = device_of_bits(64), fd, heap;
+	long long before;
 	char *bytes;
 
 	bind_as(device, "short-lived");
 	heap = heap_open();
+	before = available();
 	fd = heap_buffer(LEN);
 	bytes = buffer_map(fd, LEN);
 	close(device);
@@ -255,8 +257,14 @@ static void device_goes(void)
 		id = device_attach_and_map(other, fd);
 		device_read(other, id, 0, seen, LEN);
 		check(is_filled(seen, LEN, 0, 1));
+		free(seen);
 	}
 	munmap(bytes, LEN);
+	check(before - available() > (long long)LEN / 2);
+	close(other);
+	close(fd);
+	usleep(100000); /* its file is closed a little late */
+	check(before - available() < (long long)LEN / 2);
 }
 
 /* ---- negotiated ---- */
@@ -477,7 +485,8 @@ static const struct test tests[] = {
 	TEST(device_of_32_bits, "device: memory for 32 bits"),
 	TEST(device_of_24_bits, "device: memory for 24 bits"),
 	TEST(device_bound_by_name, "device: bound and unbound by name"),
-	TEST(device_goes, "device: when it goes, its heap does, and its buffers stay"),
+	TEST(device_goes,
+	     "device: when it goes, its heap does, its buffers stay, and nothing is lost"),
 	TEST(negotiated_mask, "negotiated: the narrowest mask"),
 	TEST(negotiated_24_bits, "negotiated: a mask of 24 bits"),
 	TEST(negotiated_30_bits, "negotiated: a mask of 30 bits, many times"),

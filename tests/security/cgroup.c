@@ -219,7 +219,7 @@ static void small_ones(int heap)
 	must(setrlimit(RLIMIT_NOFILE, &limit));
 	must(dup2(heap, 8000)); /* so that its table of files need not grow */
 	must(mlockall(MCL_CURRENT | MCL_FUTURE));
-	while (n < 4096 && heap_try(heap, 4096) >= 0)
+	while (n < 7900 && heap_try(heap, 4096) >= 0)
 		n++;
 	err = errno;
 	tap_say("%d of 4 KiB", n);
@@ -230,6 +230,12 @@ static void small_ones(int heap)
 static void many_small(void)
 {
 	nobody_killed(small_ones, "8388608");
+}
+
+static void many_late(void)
+{
+	heap_use("negotiated");
+	many_small();
 }
 
 #define THREADS 8
@@ -462,6 +468,7 @@ static const struct test tests[] = {
 	TEST(contiguous, "what cannot be charged is not given"),
 	TEST(root_of_all, "but all of it where nobody pays"),
 	TEST(many_small, "nor is anybody killed for many small buffers"),
+	TEST(many_late, "nor for many that have nothing yet, of which there is an end, too"),
 	TEST(many_at_a_time, "nor while others ask at the same time"),
 	TEST(room_behind_late, "nor for memory that comes late"),
 	TEST(nothing_kept, "what somebody asks for in vain is not kept from others"),

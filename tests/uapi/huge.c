@@ -134,6 +134,12 @@ static void few_faults(void)
 	before = faults();
 	touch(bytes, len);
 	check(faults() - before <= (long)(len / HUGE) + 1);
+	munmap(bytes, len);
+	/* Too short for a large page where it lies. */
+	bytes = map_at(fd, HUGE + MIB, PAGE, 0, PROT_READ | PROT_WRITE);
+	before = faults();
+	touch(bytes, HUGE + MIB);
+	check(faults() - before <= 2);
 }
 
 /* Of pages that nobody counts, only some kernels can enter large ones. */
