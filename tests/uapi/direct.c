@@ -12,6 +12,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "../disk.h"
 #include "../heap.h"
 #include "../tap.h"
 
@@ -195,6 +196,70 @@ static void ring_reads_plain(void)
 	ring_reads_by(&ring, IORING_OP_READ, bytes, 4);
 }
 
+/* ---- late ---- */
+
+#define LATE (256 * KIB)
+#define OTHERS 8
+
+static int late_disk;
+static char *late_bytes;
+
+static void *read_late(void *unused)
+{
+	(void)unused;
+	return (void *)pread(late_disk, late_bytes, LATE, 0);
+}
+
+/* Whatever is free of the heap's memory, or some of it; each must be zero. */
+static int take_others(char *others[OTHERS])
+{
+	int heap = heap_open(), n, fd;
+
+	for (n = 0; n < OTHERS && (fd = heap_try(heap, LEN)) >= 0; n++) {
+		others[n] = buffer_map(fd, LEN);
+		check(is_zero(others[n], LEN));
+		close(fd);
+	}
+	close(heap);
+	check(n);
+	return n;
+}
+
+static void drop_others(char *others[OTHERS], int n)
+{
+	while (n--) {
+		check(is_zero(others[n], LEN));
+		munmap(others[n], LEN);
+	}
+}
+
+/* A disk writes to the pages of a buffer that is gone: they must not be anybody else's by then. */
+static void late(void)
+{
+	char *others[OTHERS];
+	pthread_t thread;
+	void *result;
+	int fd, n;
+
+	skip_uncounted();
+	late_disk = disk_open();
+	fd = heap_buffer(LEN);
+	late_bytes = buffer_map(fd, LEN);
+	late_bytes[0] = 1;
+	check_equal(pthread_create(&thread, NULL, read_late, NULL), 0);
+	disk_wait(LATE);
+	munmap(late_bytes, LEN);
+	close(fd);
+	n = take_others(others);
+	disk_answer(0xa5);
+	pthread_join(thread, &result);
+	check_equal((long)result, LATE);
+	drop_others(others, n);
+	/* And now that they are free, nobody sees what it wrote. */
+	drop_others(others, take_others(others));
+	disk_close(late_disk);
+}
+
 static void refused(void)
 {
 	char *bytes;
@@ -215,6 +280,7 @@ static const struct test tests[] = {
 	TEST(writes, "write() with O_DIRECT"),
 	TEST(ring_reads, "io_uring reads into a registered buffer"),
 	TEST(ring_reads_plain, "io_uring reads into one that is not registered"),
+	TEST(late, "what a disk writes after the buffer is gone, nobody sees"),
 	TEST(refused, "where pages are not counted, it is EFAULT"),
 };
 TAP_MAIN(tests)
