@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What happens to a machine while others work on it. */
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <signal.h>
@@ -19,14 +20,16 @@
 #define GROUPS_ROOT "/tmp/groups"
 #define GROUP GROUPS_ROOT "/limited"
 
-static void write_text(const char *path, const char *text)
+static bool write_text(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool written;
 
 	if (fd < 0)
-		return;
-	(void)!write(fd, text, strlen(text));
+		return false;
+	written = write(fd, text, strlen(text)) >= 0;
 	close(fd);
+	return written;
 }
 
 void be_killed_first(void)
@@ -34,21 +37,32 @@ void be_killed_first(void)
 	write_text("/proc/self/oom_score_adj", "1000");
 }
 
-/* Those in use stay; the others go, and come back. */
-static void reload_modules(void)
+/* With the parameters that the machine was started with. */
+static bool load(const char *module)
 {
-	static const char *const names[] = { "dmaheap_system", "dmaheap_contig", "dmaheap_cma",
-					     "dmaheap_negotiated", "dmaheap_skeleton" };
-	char command[64];
+	char command[128];
+
+	snprintf(command, sizeof(command),
+		 "modprobe $(grep '^%s ' /vm/modules || echo %s) 2>/dev/null", module, module);
+	return !system(command);
+}
+
+/* Those in use stay; the others go, and come back: also what was not, for want of memory. */
+static bool reload_modules(void)
+{
+	static const char *const names[] = {
+		"dmaheap_system",     "dmaheap_contig",	  "dmaheap_cma",
+		"dmaheap_negotiated", "dmaheap_skeleton", "dmaheap_owner",
+		"dmaheap_carveout",   "dmaheap_chunk",	  "dmaheap_protected_reference",
+	};
+	bool any = false;
 	size_t i;
 
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (syscall(SYS_delete_module, names[i], O_NONBLOCK))
-			continue;
-		snprintf(command, sizeof(command), "modprobe %s", names[i]);
-		(void)!system(command);
-	}
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!syscall(SYS_delete_module, names[i], O_NONBLOCK) || errno == ENOENT)
+			any = load(names[i]) || any;
 	usleep(20000);
+	return any;
 }
 
 /* A part of what is free; page by page, so that it can be frozen in between. */
@@ -67,7 +81,7 @@ static size_t take(size_t eighths, char **bytes)
 }
 
 /* Most of it for long, so that the rest, for a moment, does not take long. */
-static void take_memory(void)
+static bool take_memory(void)
 {
 	static char *held;
 	char *bytes;
@@ -80,15 +94,16 @@ static void take_memory(void)
 	if (len)
 		munmap(bytes, len);
 	usleep(300000);
+	return len;
 }
 
-static void charge(void)
+static bool charge(void)
 {
 	static const char *const whom[] = { "memlock", "none", "cgroup", "none" };
 	static unsigned int next;
 
-	write_text("/sys/module/dmaheap_core/parameters/charge", whom[next++ % 4]);
 	usleep(400000);
+	return write_text("/sys/module/dmaheap_core/parameters/charge", whom[next++ % 4]);
 }
 
 static void make_group(void)
@@ -101,6 +116,56 @@ static void make_group(void)
 	write_text(GROUP "/memory.max", "268435456");
 }
 
+static bool unplug(void)
+{
+	bool unplugged = write_text("/sys/devices/system/cpu/cpu1/online", "0");
+
+	usleep(200000);
+	write_text("/sys/devices/system/cpu/cpu1/online", "1");
+	usleep(800000);
+	return unplugged;
+}
+
+static bool shrink(void)
+{
+	usleep(50000);
+	return write_text("/proc/sys/vm/drop_caches", "2");
+}
+
+/* All devices: their drivers let go of the buffers.  The system stays awake. */
+static bool suspend(void)
+{
+	usleep(700000);
+	write_text("/sys/power/pm_test", "devices");
+	write_text("/sys/module/suspend/parameters/pm_test_delay", "0");
+	return write_text("/sys/power/state", "freeze");
+}
+
+/**
+ * struct disturbance - what happens to the machine
+ * @name:	of it
+ * @happen:	once; whether it has
+ */
+static const struct disturbance {
+	const char *name;
+	bool (*happen)(void);
+} disturbances[] = {
+	{ "modules reloaded", reload_modules },
+	{ "another paying", charge },
+	{ "memory taken", take_memory },
+	{ "a CPU unplugged", unplug },
+	{ "caches shrunk", shrink },
+	{ "devices suspended", suspend },
+};
+#define DISTURBANCES (sizeof(disturbances) / sizeof(disturbances[0]))
+static pid_t watchers[DISTURBANCES];
+
+/* How often each has happened, and how many were in the group; shared by all processes. */
+static struct tally {
+	unsigned long happened[DISTURBANCES];
+	unsigned long limited;
+} * tally;
+
 static void drop_right(struct __user_cap_data_struct *have, unsigned int capability)
 {
 	have[capability / 32].effective &= ~(1U << capability % 32);
@@ -112,8 +177,8 @@ void be_limited(bool in_group)
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct have[_LINUX_CAPABILITY_U32S_3];
 
-	if (in_group)
-		write_text(GROUP "/cgroup.procs", "0");
+	if (in_group && write_text(GROUP "/cgroup.procs", "0"))
+		__atomic_add_fetch(&tally->limited, 1, __ATOMIC_RELAXED);
 	if (syscall(SYS_capget, &header, have))
 		return;
 	drop_right(have, CAP_IPC_LOCK);
@@ -121,31 +186,8 @@ void be_limited(bool in_group)
 	syscall(SYS_capset, &header, have);
 }
 
-static void unplug(void)
-{
-	write_text("/sys/devices/system/cpu/cpu1/online", "0");
-	usleep(200000);
-	write_text("/sys/devices/system/cpu/cpu1/online", "1");
-	usleep(800000);
-}
-
-static void shrink(void)
-{
-	write_text("/proc/sys/vm/drop_caches", "2");
-	usleep(50000);
-}
-
-/* All devices: their drivers let go of the buffers.  The system stays awake. */
-static void suspend(void)
-{
-	usleep(700000);
-	write_text("/sys/power/pm_test", "devices");
-	write_text("/sys/module/suspend/parameters/pm_test_delay", "0");
-	write_text("/sys/power/state", "freeze");
-}
-
 /* Again and again, also if it is killed for want of memory. */
-static pid_t start(void (*what)(void))
+static pid_t start(size_t i)
 {
 	pid_t watcher = fork(), worker;
 
@@ -163,21 +205,34 @@ static pid_t start(void (*what)(void))
 		_exit(0);
 	be_killed_first();
 	for (;;)
-		what();
+		if (disturbances[i].happen())
+			__atomic_add_fetch(&tally->happened[i], 1, __ATOMIC_RELAXED);
 }
-
-static void (*const disturbances[])(void) = { reload_modules, charge, take_memory,
-					      unplug,	      shrink, suspend };
-#define DISTURBANCES (sizeof(disturbances) / sizeof(disturbances[0]))
-static pid_t watchers[DISTURBANCES];
 
 void disturb(void)
 {
 	size_t i;
 
-	make_group();
+	if (!tally) {
+		tally = mmap(NULL, sizeof(*tally), PROT_READ | PROT_WRITE,
+			     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		if (tally == MAP_FAILED) {
+			perror("fuzz: mmap");
+			exit(1);
+		}
+		make_group();
+	}
 	for (i = 0; i < DISTURBANCES; i++)
-		watchers[i] = start(disturbances[i]);
+		watchers[i] = start(i);
+}
+
+void disturbances_print(void)
+{
+	size_t i;
+
+	for (i = 0; i < DISTURBANCES; i++)
+		printf("fuzz: %s %lu times\n", disturbances[i].name, tally->happened[i]);
+	printf("fuzz: in a cgroup %lu times\n", tally->limited);
 }
 
 void leave_alone(void)

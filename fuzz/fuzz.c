@@ -5,6 +5,7 @@
  * on one that looks (see fuzz/run).
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -80,7 +81,7 @@ static void cut_out(struct input *input)
 }
 
 /* Some of another one goes on from here. */
-static void splice(struct input *input)
+static void graft(struct input *input)
 {
 	const struct input *other = &corpus[below(corpus_len)];
 	size_t from = below(other->len), at = below(input->len), nr = other->len - from;
@@ -94,7 +95,7 @@ static void splice(struct input *input)
 static void change(struct input *input)
 {
 	static void (*const ways[])(struct input *) = { change_byte, flip_bit, cut_out,
-							splice };
+							graft };
 	size_t n = 1 + below(6);
 
 	while (n-- && input->len)
@@ -154,12 +155,42 @@ static bool corpus_read(const char *path)
 	return true;
 }
 
+/* ---- the kernel's log ---- */
+
+/* Bytes of an input: in hexadecimal there is no room for more in a record. */
+#define RECORD 256
+
+static int log_fd = -1;
+
+static void log_part(const char *what, const struct input *input, size_t from)
+{
+	char text[32 + 2 * RECORD];
+	size_t i, len = snprintf(text, sizeof(text), "fuzz: %s ", what);
+
+	for (i = from; i < input->len && i < from + RECORD; i++)
+		len += snprintf(text + len, sizeof(text) - len, "%02x", input->bytes[i]);
+	if (write(log_fd, text, len) < 0) {
+		perror("fuzz: /dev/kmsg");
+		exit(1);
+	}
+}
+
+/* Before it runs: of what the kernel says then, it may be the reason, even if nobody is left to tell. */
+static void log_input(const struct input *input)
+{
+	size_t from;
+
+	for (from = 0; from < input->len; from += RECORD)
+		log_part(from ? "goes on" : "input", input, from);
+}
+
 /* ---- running inputs ---- */
 
 #define MAX_THREADS 64
 
-static unsigned long inputs, killed;
-static long seconds = 60;    /* for all of them */
+static unsigned long inputs, killed; /* for taking too long */
+static unsigned long ended;	     /* at random moments */
+static long seconds = 60;	     /* for all of them */
 static unsigned long *calls; /* shared with children, which may be killed at any time */
 static unsigned int threads = 1;
 static bool disturbed;
@@ -211,8 +242,10 @@ __attribute__((noreturn)) static void run_child(struct input *input, unsigned in
 /* In a process of its own, which takes all with it that the input has left open. */
 static pid_t start(struct input *input, unsigned int limit)
 {
-	pid_t child = fork();
+	pid_t child;
 
+	log_input(input);
+	child = fork();
 	input->at = 0;
 	if (child < 0) {
 		perror("fuzz: fork");
@@ -262,6 +295,7 @@ static void run_disturbed(struct input *input)
 	if (below(2)) {
 		usleep(below(100000));
 		kill(child, SIGKILL);
+		ended++;
 	}
 	if (ends_within(child, INPUT_SECONDS))
 		return;
@@ -413,7 +447,9 @@ int main(int argc, char **argv)
 	state = started;
 	while ((opt = getopt(argc, argv, "s:t:c:x:j:dh")) != -1)
 		parse_option(opt);
-	printf("fuzz: seed %llu%s\n", (unsigned long long)state,
+	log_fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+	printf("fuzz: seed %llu%s%s\n", (unsigned long long)state,
+	       seeded ? "" : ", and what is found on the way",
 	       threads == 1 && !coverage_open() ?
 		       "; this kernel does not tell where it has been" :
 		       "");
@@ -427,5 +463,9 @@ int main(int argc, char **argv)
 	run_corpus(started);
 	run_for(started);
 	coverage_print();
+	if (disturbed) {
+		disturbances_print();
+		printf("fuzz: killed %lu times\n", ended);
+	}
 	return 0;
 }

@@ -47,6 +47,8 @@ void be_limited(bool in_group);
 /* Starts processes that do to the machine what hurts, until this one ends */
 void disturb(void);
 void leave_alone(void);
+/* How often each of them has succeeded. */
+void disturbances_print(void);
 
 /* coverage.c: which of the kernel's code this process has been through */
 bool coverage_open(void); /* false: the kernel does not tell */

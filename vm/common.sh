@@ -33,7 +33,7 @@ arch_known() {
 	# shellcheck disable=SC2034
 	case $1 in
 	amd64) cross='' kbuild=() ;;
-	arm64) cross=aarch64-linux-gnu- kbuild=(ARCH=arm64 CROSS_COMPILE=$cross) ;;
+	arm64) cross=aarch64-linux-gnu- kbuild=(ARCH=arm64 "CROSS_COMPILE=$cross") ;;
 	*) die "no architecture '$1' here; there are: amd64 arm64" ;;
 	esac
 }

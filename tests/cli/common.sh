@@ -14,6 +14,7 @@ unset NO_COLOR COLUMNS DMAHEAP_HEAPS
 try() {
 	"$dmaheap" "$@" >"$work/out" 2>"$work/err" </dev/null
 	status=$?
+	# shellcheck disable=SC2034 # for who sources this
 	out=$(<"$work/out") err=$(<"$work/err")
 }
 
@@ -65,6 +66,7 @@ all_columns() {
 
 # has_keys VERB: the JSON of the last try has all columns of the verb.
 has_keys() {
+	# shellcheck disable=SC2016 # dollars of jq
 	report "$1: all columns are keys, in order" json_is --arg columns "$(columns_of "$1")" \
 		--arg verb "$1" \
 		'.[$verb][0] | keys_unsorted == ($columns | ascii_downcase | split(","))'

@@ -62,6 +62,23 @@ static void core_is_held(void)
 	check_errno(module_unload("dmaheap_core"), EAGAIN);
 }
 
+/* A node that is open is the core's, even when the heap is gone with its module. */
+static void heap_fd_holds_core(void)
+{
+	int heap = heap_open();
+
+	must(module_unload("dmaheap_upstream"));
+	must(module_unload("dmaheap_test"));
+	must(module_unload(MODULE));
+	check_errno(module_unload("dmaheap_core"), EAGAIN);
+	check_errno(heap_try(heap, PAGE), ENODEV);
+	close(heap);
+	must(module_unload("dmaheap_core"));
+	must(module_load(MODULE));
+	must(module_load("dmaheap_test"));
+	must(module_load("dmaheap_upstream"));
+}
+
 static void all_unload(void)
 {
 	bool kernels_own = !strcmp(heap_name(), "system.dmaheap");
@@ -374,6 +391,7 @@ static const struct test tests[] = {
 	TEST(mapping_holds_module, "so does a mapping alone; then the module unloads"),
 	TEST(heap_fd_does_not, "an fd of the heap does not, and answers ENODEV afterwards"),
 	TEST(core_is_held, "the core is held by its heaps"),
+	TEST(heap_fd_holds_core, "and by an fd of a heap that is gone"),
 	TEST(all_unload, "all modules unload, and leave no class, node or folder"),
 	TEST(load_and_unload, "50 times unloaded and loaded under 4 allocating threads"),
 	TEST(killed_while_allocating, "killed in the middle of 512 MiB: nothing is left"),
