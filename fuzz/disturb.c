@@ -88,7 +88,7 @@ static bool take_memory(void)
 	size_t len;
 
 	if (!held)
-		take(6, &held);
+		return take(6, &held);
 	len = take(7, &bytes);
 	usleep(100000);
 	if (len)

@@ -195,6 +195,7 @@ static unsigned long *calls; /* shared with children, which may be killed at any
 static unsigned int threads = 1;
 static bool disturbed;
 static bool seeded; /* the same seed is to make the same inputs, whatever they reach */
+static bool only;   /* what is in the corpus, and nothing that comes of it */
 
 static void *run_thread(void *input)
 {
@@ -323,12 +324,12 @@ static unsigned int run(struct input *input)
 	return coverage_end();
 }
 
-/* For half of the time at most: the rest is for new ones. */
+/* For half of the time at most, if the rest is for new ones. */
 static void run_corpus(time_t started)
 {
 	size_t i;
 
-	for (i = 0; i < corpus_len && 2 * (time(NULL) - started) < seconds; i++)
+	for (i = 0; i < corpus_len && (only || 2 * (time(NULL) - started) < seconds); i++)
 		run(&corpus[i]);
 	printf("fuzz: %zu of %zu inputs of the corpus reach %lu places\n", i, corpus_len,
 	       coverage_total());
@@ -370,7 +371,7 @@ static void usage(FILE *to)
 		"  -s SEED     the same seed makes the same inputs (default: of the clock)\n"
 		"  -t SECONDS  for how long (default: 60)\n"
 		"  -c FILE     inputs to begin with, in hexadecimal, a line each\n"
-		"  -x INPUT    only this one\n"
+		"  -x INPUT    only this one, or those of a file, one after the other\n"
 		"  -j THREADS  that make their calls against each other (default: 1)\n"
 		"  -d          kill some, reload modules, take memory, suspend meanwhile\n");
 }
@@ -386,7 +387,15 @@ static unsigned long parse_number(const char *text)
 	exit(2);
 }
 
-static struct input only; /* of some length: nothing else is to be run */
+static void parse_only(const char *text)
+{
+	only = true;
+	corpus_len = parse_input(text, &corpus[0]);
+	if (corpus_len || corpus_read(text))
+		return;
+	fprintf(stderr, "fuzz: neither an input nor a file of them: %s\n", text);
+	exit(2);
+}
 
 static void parse_threads(const char *text)
 {
@@ -410,11 +419,7 @@ static void parse_option(int opt)
 			break;
 		perror(optarg);
 		exit(1);
-	case 'x':
-		if (parse_input(optarg, &only))
-			break;
-		fprintf(stderr, "fuzz: no input: %s\n", optarg);
-		exit(2);
+	case 'x': parse_only(optarg); break;
 	case 'j': parse_threads(optarg); break;
 	case 'd': disturbed = true; break;
 	case 'h': usage(stdout); exit(0);
@@ -455,13 +460,11 @@ int main(int argc, char **argv)
 		       "");
 	state = state * 2 + 1; /* never 0 */
 	prepare();
-	if (only.len) {
-		run(&only);
-		progress(time(NULL));
-		return 0;
-	}
 	run_corpus(started);
-	run_for(started);
+	if (!only)
+		run_for(started);
+	else
+		progress(started);
 	coverage_print();
 	if (disturbed) {
 		disturbances_print();
