@@ -34,14 +34,14 @@
  *		has it freed when that one, its driver or its area of CMA are long gone.  Counted: by
  *		who has the heap published, and by each buffer
  * @mask:	of @own
- * @map:	of @own: where its bus has memory; or NULL: where the CPU has
- * @dev:	the device, counted
+ * @limits:	of @own, for its segments
+ * @dev:	the device; as long as @heap is published, and counted as long
  * @heap:	the heap, as long as it is published
  */
 struct dma_heap_device {
 	struct device own;
 	u64 mask;
-	struct bus_dma_region *map;
+	struct device_dma_parameters limits;
 	struct device *dev;
 	struct dma_heap *heap;
 };
@@ -72,26 +72,28 @@ struct holding {
 
 static void device_heap_free(struct device *own)
 {
-	struct dma_heap_device *heap = container_of(own, struct dma_heap_device, own);
-
-	put_device(heap->dev);
-	kfree(heap->map);
-	kfree(heap);
+	kfree(container_of(own, struct dma_heap_device, own));
 }
 
-/* The last one has no size. */
-static int copy_map(struct dma_heap_device *heap)
+/* Nobody needs it any more but for buffers, which need its own only. */
+static void device_heap_put(struct dma_heap_device *heap)
 {
-	const struct bus_dma_region *map = heap->dev->dma_range_map;
+	put_device(heap->dev);
+	put_device(&heap->own);
+}
+
+/* Where the bus has memory: the last region has no size.  The kernel frees it with the device. */
+static int copy_map(struct device *own, const struct device *dev)
+{
+	const struct bus_dma_region *map = dev->dma_range_map;
 	size_t nr = 1;
 
 	if (!map)
 		return 0;
 	while (map[nr - 1].size)
 		nr++;
-	heap->map = kmemdup(map, nr * sizeof(*map), GFP_KERNEL);
-	heap->own.dma_range_map = heap->map;
-	return heap->map ? 0 : -ENOMEM;
+	own->dma_range_map = kmemdup(map, nr * sizeof(*map), GFP_KERNEL);
+	return own->dma_range_map ? 0 : -ENOMEM;
 }
 
 /* All that the DMA API looks at, where no IOMMU translates. */
@@ -104,13 +106,16 @@ static int imitate(struct dma_heap_device *heap)
 	own->dma_mask = &heap->mask;
 	own->coherent_dma_mask = dev->coherent_dma_mask;
 	own->bus_dma_limit = dev->bus_dma_limit;
+	own->dma_parms = &heap->limits;
+	if (dev->dma_parms)
+		heap->limits = *dev->dma_parms;
 	set_dev_node(own, dev_to_node(dev));
 	compat_share_area(own, dev);
 	compat_bounce_alike(own, dev);
 	err = compat_set_coherent(own, dev_is_dma_coherent(dev));
 	if (!err)
 		err = dev_set_name(own, "%s", dev_name(dev));
-	return err ?: copy_map(heap);
+	return err ?: copy_map(own, dev);
 }
 
 static struct dma_heap_device *device_heap_create(struct device *dev)
@@ -126,7 +131,7 @@ static struct dma_heap_device *device_heap_create(struct device *dev)
 	err = imitate(heap);
 	if (!err)
 		return heap;
-	put_device(&heap->own);
+	device_heap_put(heap);
 	return ERR_PTR(err);
 }
 
@@ -163,7 +168,7 @@ static bool is_set_aside(size_t size)
 /* It need not be longer. */
 static size_t longest_piece(const struct holding *holding)
 {
-	size_t longest = dma_get_max_seg_size(holding->owner->dev) & PAGE_MASK;
+	size_t longest = dma_get_max_seg_size(&holding->owner->own) & PAGE_MASK;
 
 	return max(longest, PAGE_SIZE);
 }
@@ -337,7 +342,7 @@ static const struct dma_heap_ops device_ops = {
 
 /**
  * dma_heap_device_add - publish a heap of memory that suits a device
- * @dev:	the device, with its DMA masks set
+ * @dev:	the device, with its DMA masks and the limits of its segments set
  * @name:	what the heap is called
  *
  * The memory is what the DMA API gives the device, as it is set up now: within its coherent DMA mask,
@@ -365,7 +370,7 @@ struct dma_heap_device *dma_heap_device_add(struct device *dev, const char *name
 	if (IS_ERR(heap->heap)) {
 		struct dma_heap *err = heap->heap;
 
-		put_device(&heap->own);
+		device_heap_put(heap);
 		return ERR_CAST(err);
 	}
 	return heap;
@@ -376,14 +381,14 @@ EXPORT_SYMBOL_GPL(dma_heap_device_add);
  * dma_heap_device_remove - remove the heap of a device
  * @heap:	what dma_heap_device_add() returned; gone afterwards
  *
- * Buffers live on, and with them the structure of the device.
+ * Buffers live on; they do not need the device.
  *
  * Context: process context, may sleep.
  */
 void dma_heap_device_remove(struct dma_heap_device *heap)
 {
 	dma_heap_remove(heap->heap);
-	put_device(&heap->own);
+	device_heap_put(heap);
 }
 EXPORT_SYMBOL_GPL(dma_heap_device_remove);
 

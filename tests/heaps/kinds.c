@@ -51,6 +51,20 @@ static void device_area(void)
 	close(heap_buffer(len));
 }
 
+/* Its mask has 33 bits, of which the lower half has no memory: what remains is 4 GiB of the CPU's. */
+static void device_on_bus(void)
+{
+	int device = device_new(64, 0), fd;
+	struct dmaheap_test_map map;
+
+	if (all_bounced() || !has_high_memory())
+		tap_skip("this machine's memory ends below 4 GiB, or is bounced");
+	heap_use("test-device");
+	fd = heap_buffer(64 * MIB);
+	map = device_map(device, device_attach(device, fd), BOTH_WAYS);
+	check(map.last < 4096 * MIB);
+}
+
 /* ---- system-uncached ---- */
 
 static uint64_t uncached_bytes(void)
@@ -484,6 +498,7 @@ static const struct test tests[] = {
 	TEST(device_area, "device: CMA's, when nothing else is left"),
 	TEST(device_of_32_bits, "device: memory for 32 bits"),
 	TEST(device_of_24_bits, "device: memory for 24 bits"),
+	TEST(device_on_bus, "device: memory that its bus has"),
 	TEST(device_bound_by_name, "device: bound and unbound by name"),
 	TEST(device_goes,
 	     "device: when it goes, its heap does, its buffers stay, and nothing is lost"),
