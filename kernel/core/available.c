@@ -130,8 +130,9 @@ static bool is_bound(nodemask_t *nodes)
 
 	nodes_and(*nodes, cpuset_current_mems_allowed, node_states[N_MEMORY]);
 #ifdef CONFIG_NUMA
-	/* The kernel goes by a policy that leaves something of all that. */
-	if (policy && policy->mode == MPOL_BIND && nodes_intersects(policy->nodes, *nodes))
+	/* The kernel goes by a policy that leaves something of all that, and not only what is movable. */
+	if (policy && policy->mode == MPOL_BIND && nodes_intersects(policy->nodes, *nodes) &&
+	    nodes_intersects(policy->nodes, node_states[N_HIGH_MEMORY]))
 		nodes_and(*nodes, *nodes, policy->nodes);
 #endif
 	return !nodes_equal(*nodes, node_states[N_MEMORY]);
@@ -176,11 +177,12 @@ static bool fits_machine(unsigned long pages, unsigned long others, unsigned lon
 	return fits(pages, others, pooled, &amount);
 }
 
-/* All or nothing, also for a moment: of two who ask at a time, one gets it. */
+/* All or nothing, also for a moment, and of who pays: of two who ask at a time, one gets it. */
 static int announce_more(struct dmaheap_announcement *mine, unsigned long more,
 			 unsigned long pooled)
 {
 	unsigned long pages = mine->pages + more;
+	int err;
 
 	if (!mine->pages)
 		mine->nid = mine->anywhere ? NUMA_NO_NODE : only_node();
@@ -189,6 +191,9 @@ static int announce_more(struct dmaheap_announcement *mine, unsigned long more,
 		return -ENOMEM;
 	if (!fits_machine(pages, atomic_long_read(&announced) - mine->pages, pooled))
 		return -ENOMEM;
+	err = dmaheap_payer_announce(mine->payer, more);
+	if (err)
+		return err;
 	add_announced(mine, more);
 	mine->pages = pages;
 	return 0;
@@ -203,19 +208,10 @@ int dmaheap_announce(struct dmaheap_announcement *mine, unsigned long pages,
 		     unsigned long pooled)
 {
 	unsigned long more = less(pages, mine->pages);
-	int err;
 
 	if (is_too_much(pages + pooled))
 		return -ENOMEM;
-	if (!more)
-		return 0;
-	err = dmaheap_payer_announce(mine->payer, more);
-	if (err)
-		return err;
-	err = announce_more(mine, more, pooled);
-	if (err)
-		dmaheap_payer_taken(mine->payer, more);
-	return err;
+	return more ? announce_more(mine, more, pooled) : 0;
 }
 
 /* dmaheap_taken - some of them are taken, or not wanted any more; ULONG_MAX: all of them */
