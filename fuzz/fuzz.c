@@ -279,10 +279,13 @@ static bool run_within(struct input *input, unsigned int limit)
 static bool ends_within(pid_t child, unsigned int limit)
 {
 	time_t end = time(NULL) + limit + 1;
+	int status = 0;
 
 	while (time(NULL) < end) {
-		if (waitpid(child, NULL, WNOHANG))
+		if (waitpid(child, &status, WNOHANG)) {
+			ended += WIFSIGNALED(status);
 			return true;
+		}
 		usleep(10000);
 	}
 	return false;
@@ -296,7 +299,6 @@ static void run_disturbed(struct input *input)
 	if (below(2)) {
 		usleep(below(100000));
 		kill(child, SIGKILL);
-		ended++;
 	}
 	if (ends_within(child, INPUT_SECONDS))
 		return;
