@@ -145,8 +145,8 @@ static void contiguous_rate(void)
 	long long free;
 
 	heap_use("system-contiguous");
-	if (!cmdline_has("init_on_alloc=0") || all_bounced() || behind_iommu() ||
-	    access("/sys/module/ext4", F_OK))
+	if (!cmdline_has("init_on_alloc=0") || cmdline_has("page_poison=1") || all_bounced() ||
+	    behind_iommu() || access("/sys/module/ext4", F_OK))
 		tap_skip("measured where memory is that of a machine of everyday life");
 	for (round = 0; round < 2; round++) {
 		fill_page_cache();
