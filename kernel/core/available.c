@@ -9,13 +9,11 @@
  */
 #include <linux/atomic.h>
 #include <linux/cleanup.h>
-#include <linux/cpumask.h>
 #include <linux/cpuset.h>
 #include <linux/gfp.h>
 #include <linux/mempolicy.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
-#include <linux/percpu.h>
 #include <linux/spinlock.h>
 #include <linux/vmstat.h>
 
@@ -116,38 +114,6 @@ bool dmaheap_is_plenty_free(unsigned long pages)
 	return fits(pages, atomic_long_read(&announced), 0, &amount);
 }
 
-/* Free, but on the lists of CPUs, which the page allocator empties when there is no other. */
-static unsigned long lists_on(pg_data_t *node)
-{
-	unsigned long pages = 0;
-	int i, cpu;
-
-	for (i = 0; i < ZONE_MOVABLE; i++) {
-		struct zone *zone = &node->node_zones[i];
-
-		if (!zone_managed_pages(zone))
-			continue;
-		for_each_online_cpu(cpu)
-			pages += READ_ONCE(per_cpu_ptr(zone->per_cpu_pageset, cpu)->count);
-	}
-	return pages;
-}
-
-static bool fits_on(const nodemask_t *nodes, unsigned long pages, unsigned long others,
-		    unsigned long pooled)
-{
-	struct amount amount = count_memory(nodes);
-	int nid;
-
-	if (fits(pages, others, pooled, &amount))
-		return true;
-	/* To look at each CPU takes longer than all else, and is seldom needed. */
-	for_each_online_node(nid)
-		if (!nodes || node_isset(nid, *nodes))
-			amount.freeable += lists_on(NODE_DATA(nid));
-	return fits(pages, others, pooled, &amount);
-}
-
 static bool is_too_much(unsigned long pages)
 {
 	return pages > totalram_pages() / 2;
@@ -184,13 +150,15 @@ static int only_node(void)
 static bool fits_nodes(unsigned long pages, unsigned long mine, unsigned long pooled)
 {
 	nodemask_t nodes;
+	struct amount amount;
 	unsigned long others = 0;
 
 	if (!is_bound(&nodes))
 		return true;
 	if (nodes_weight(nodes) == 1)
 		others = less(atomic_long_read(&announced_on[first_node(nodes)]), mine);
-	return fits_on(&nodes, pages, others, pooled);
+	amount = count_memory(&nodes);
+	return fits(pages, others, pooled, &amount);
 }
 
 /* ---- announcements ---- */
@@ -200,6 +168,13 @@ static void add_announced(const struct dmaheap_announcement *mine, long pages)
 	atomic_long_add(pages, &announced);
 	if (mine->nid != NUMA_NO_NODE)
 		atomic_long_add(pages, &announced_on[mine->nid]);
+}
+
+static bool fits_machine(unsigned long pages, unsigned long others, unsigned long pooled)
+{
+	struct amount amount = count_memory(NULL);
+
+	return fits(pages, others, pooled, &amount);
 }
 
 /* All or nothing, also for a moment, and of who pays: of two who ask at a time, one gets it. */
@@ -214,7 +189,7 @@ static int announce_more(struct dmaheap_announcement *mine, unsigned long more,
 	guard(spinlock)(&announcing);
 	if (!mine->anywhere && !fits_nodes(pages, mine->pages, pooled))
 		return -ENOMEM;
-	if (!fits_on(NULL, pages, atomic_long_read(&announced) - mine->pages, pooled))
+	if (!fits_machine(pages, atomic_long_read(&announced) - mine->pages, pooled))
 		return -ENOMEM;
 	err = dmaheap_payer_announce(mine->payer, more);
 	if (err)
@@ -263,7 +238,7 @@ int dma_heap_check_available(size_t len)
 {
 	unsigned long pages = len >> PAGE_SHIFT;
 
-	if (is_too_much(pages) || !fits_on(NULL, pages, atomic_long_read(&announced), 0))
+	if (is_too_much(pages) || !fits_machine(pages, atomic_long_read(&announced), 0))
 		return -ENOMEM;
 	return 0;
 }

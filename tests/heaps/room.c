@@ -390,6 +390,20 @@ static void not_of_other_nodes(void)
 	close(heap_buffer(rest / 4));
 }
 
+/* The kernel has others give what could not be had of such a node, and so do we. */
+static void not_bound_to_movable(void)
+{
+	const char *normal = "/sys/devices/system/node/has_normal_memory";
+	unsigned long nodes = 1UL << 2;
+
+	if (access("/sys/devices/system/node/node2", F_OK))
+		tap_skip("there is no third node");
+	check_equal(sum_of(normal, "0-%lld"), 1);
+	begin(0);
+	must(syscall(SYS_set_mempolicy, MPOL_BIND, &nodes, 8 * sizeof(nodes)));
+	close(heap_buffer(64 * MIB));
+}
+
 /* A pool that has nothing of that node does not help. */
 static void not_of_their_pools(void)
 {
@@ -461,7 +475,8 @@ static const struct test tests[] = {
 	TEST(not_counted_twice, "what it has is not counted as more memory"),
 	TEST(not_of_movable, "nor is what must be movable"),
 	TEST(not_of_other_nodes, "nor what is of a node that one may not use"),
-	TEST(not_of_their_pools, "nor what pools have of such a node"),
+	TEST(not_bound_to_movable, "but nobody is bound to what must be movable"),
+	TEST(not_of_their_pools, "nor does it help what pools have of another node"),
 	TEST(nobody_is_killed,
 	     "3 programs take all memory: the pool empties, nobody is killed"),
 };
