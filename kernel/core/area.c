@@ -103,6 +103,26 @@ static const struct dmaheap_region_ops area_ops = {
 	.close = area_close,
 };
 
+/**
+ * dma_heap_areas_size - how much memory all areas of CMA have together
+ *
+ * Of one whose size is not known it is what it has at most.
+ *
+ * Context: any.
+ * Return: bytes, whether free or not.
+ */
+size_t dma_heap_areas_size(void)
+{
+	size_t pages = 0;
+	int nid, i;
+
+	for_each_online_node(nid)
+		for (i = 0; i < MAX_NR_ZONES; i++)
+			pages += zone_cma_pages(&NODE_DATA(nid)->node_zones[i]);
+	return pages << PAGE_SHIFT;
+}
+EXPORT_SYMBOL_GPL(dma_heap_areas_size);
+
 struct dma_heap_region *dmaheap_area_of(struct reserved_mem *rmem)
 {
 	struct area *area = kzalloc(sizeof(*area), GFP_KERNEL);
@@ -117,6 +137,6 @@ struct dma_heap_region *dmaheap_area_of(struct reserved_mem *rmem)
 	}
 	area->region.ops = &area_ops;
 	area->region.pages = DMA_HEAP_PAGES_LENT;
-	area->region.size = rmem ? rmem->size : 0;
+	area->region.size = rmem ? rmem->size : dma_heap_areas_size();
 	return &area->region;
 }

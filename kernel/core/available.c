@@ -121,8 +121,8 @@ static bool is_too_much(unsigned long pages)
 
 /* ---- what there is for the current task ---- */
 
-/* The nodes that it may have unmovable pages from, if not all: where it would rather is no matter. */
-static bool is_bound(nodemask_t *nodes)
+/* dmaheap_usable_nodes - those that the current task may have unmovable pages from: where it would rather is no matter */
+void dmaheap_usable_nodes(nodemask_t *nodes)
 {
 #ifdef CONFIG_NUMA
 	const struct mempolicy *policy = current->mempolicy;
@@ -135,6 +135,12 @@ static bool is_bound(nodemask_t *nodes)
 	    nodes_intersects(policy->nodes, node_states[N_HIGH_MEMORY]))
 		nodes_and(*nodes, *nodes, policy->nodes);
 #endif
+}
+
+/* Not from all. */
+static bool is_bound(nodemask_t *nodes)
+{
+	dmaheap_usable_nodes(nodes);
 	return !nodes_equal(*nodes, node_states[N_MEMORY]);
 }
 
@@ -223,6 +229,17 @@ void dmaheap_taken(struct dmaheap_announcement *mine, unsigned long pages)
 	mine->pages -= pages;
 	add_announced(mine, -(long)pages);
 	dmaheap_payer_taken(mine->payer, pages);
+}
+
+/* dmaheap_available_exit - nobody is about to take anything, or it would be kept from others for ever */
+void dmaheap_available_exit(void)
+{
+	int nid;
+
+	WARN_ON(atomic_long_read(&announced));
+	for_each_node(nid)
+		WARN_ON(atomic_long_read(&announced_on[nid]));
+	dmaheap_payer_exit();
 }
 
 /**

@@ -363,7 +363,8 @@ int dmaheap_settle(struct dma_heap_buffer *buffer)
 	return err;
 }
 
-static void buffer_destroy(struct dma_heap_buffer *buffer)
+/* dmaheap_buffer_destroy - with its memory, and nobody pays for it any more */
+void dmaheap_buffer_destroy(struct dma_heap_buffer *buffer)
 {
 	if (buffer->memory)
 		buffer_unpopulate(buffer);
@@ -549,7 +550,8 @@ static void buffer_release(struct dma_buf *dmabuf)
 	trace_dmaheap_free(buffer);
 	dmaheap_debugfs_del(buffer);
 	dmaheap_check_release(buffer);
-	buffer_destroy(buffer);
+	if (!dmaheap_linger(buffer))
+		dmaheap_buffer_destroy(buffer);
 }
 
 #define BUFFER_DMA_BUF_OPS \
@@ -644,13 +646,13 @@ struct dma_buf *dma_heap_buffer_export(struct dma_heap *heap,
 		return ERR_PTR(-ENOMEM);
 	err = settle_early(buffer);
 	if (err) {
-		buffer_destroy(buffer);
+		dmaheap_buffer_destroy(buffer);
 		return ERR_PTR(err);
 	}
 	info.priv = buffer;
 	dmabuf = export_charged(buffer, &info);
 	if (IS_ERR(dmabuf)) {
-		buffer_destroy(buffer);
+		dmaheap_buffer_destroy(buffer);
 		return dmabuf;
 	}
 	/* The buffer is the dma-buf's now, and goes with it by buffer_release(). */

@@ -60,5 +60,6 @@ struct mem_cgroup *dmaheap_payer_active(void);
 struct mem_cgroup *dmaheap_payer_of_nothing(struct mem_cgroup *payer);
 int dmaheap_payer_announce(struct mem_cgroup *payer, unsigned long pages);
 void dmaheap_payer_taken(struct mem_cgroup *payer, unsigned long pages);
+void dmaheap_payer_exit(void);
 
 #endif /* _DMAHEAP_CHARGE_H */

@@ -42,11 +42,12 @@ static struct page *alloc_order(unsigned long nr, phys_addr_t highest, gfp_t mor
 /*
  * Can what is on a page be moved, at a glance and without a lock?  It is not worth trying
  * a range in which something cannot.  Pages that nobody holds are free, on their way there, or
- * tails of others.
+ * tails of others.  What is being read or written may be so for as long as a file system in user space
+ * likes, and whoever moves pages waits for that, whatever kills him.
  */
 static bool is_movable(struct page *page)
 {
-	if (PageReserved(page) || PageHuge(page))
+	if (PageReserved(page) || PageHuge(page) || PageLocked(page) || PageWriteback(page))
 		return false;
 	return !page_count(page) || PageLRU(page) || PageBuddy(page) ||
 	       compat_has_movable_ops(page);

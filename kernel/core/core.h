@@ -13,6 +13,7 @@
 #include <linux/gfp.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/nodemask.h>
 #include <linux/pgtable.h>
 #include <linux/rwsem.h>
 #include <linux/scatterlist.h>
@@ -181,7 +182,7 @@ struct dmaheap_announcement {
  *		parts
  * @bytes:	what was done, by &enum dmaheap_count
  * @checked:	&struct dmaheap_bracket: what the checker knows of open accesses
- * @link:	in the list of all buffers, under its lock
+ * @link:	in the list of all buffers or, when it is gone, of those that linger; under its lock
  * @dmabuf:	the dma-buf; this buffer is freed by its release
  * @ino:	inode number of @dmabuf
  * @paid:	whether somebody pays for it; who makes it so has @charge to itself, and no lock
@@ -248,6 +249,7 @@ int dmaheap_check_request(u64 len, u32 fd_flags, u64 heap_flags);
 
 /* buffer.c: memory of a buffer */
 int dmaheap_reserve(struct dma_heap_buffer *buffer, unsigned int room);
+void dmaheap_buffer_destroy(struct dma_heap_buffer *buffer);
 int dmaheap_settle(struct dma_heap_buffer *buffer);
 int dmaheap_settle_for_cpu(struct dma_heap_buffer *buffer);
 struct dma_heap_buffer *dmaheap_buffer_of(const struct dma_buf *dmabuf);
@@ -255,6 +257,10 @@ int dmaheap_begin_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction dir
 			     size_t offset, size_t len);
 int dmaheap_end_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction dir, size_t offset,
 			   size_t len);
+
+/* linger.c: when it is gone, and somebody still has some */
+bool dmaheap_linger(struct dma_heap_buffer *buffer);
+void dmaheap_linger_exit(void);
 
 /* limits.c: what devices can take */
 int dmaheap_segment_limits(const struct dma_heap_buffer *buffer, struct device *dev,
@@ -271,9 +277,11 @@ int dmaheap_check_fit(const struct dma_heap_buffer *buffer,
 
 /* available.c: how much of it may be taken */
 bool dmaheap_is_plenty_free(unsigned long pages);
+void dmaheap_usable_nodes(nodemask_t *nodes);
 int dmaheap_announce(struct dmaheap_announcement *mine, unsigned long pages,
 		     unsigned long pooled);
 void dmaheap_taken(struct dmaheap_announcement *mine, unsigned long pages);
+void dmaheap_available_exit(void);
 
 /* pages.c: memory of the machine */
 extern unsigned int dmaheap_orders[DMAHEAP_MAX_ORDERS];

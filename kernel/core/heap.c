@@ -194,13 +194,14 @@ EXPORT_SYMBOL_GPL(dmaheap_add);
  */
 void dma_heap_remove(struct dma_heap *heap)
 {
-	scoped_guard(mutex, &heaps_lock) {
-		list_del(&heap->link);
-		dmaheap_node_del(heap);
-	}
-	heap_revoke(heap);
+	/* Who fills it stops then, whom the removal of its file in sysfs waits for. */
 	if (heap->pool)
 		dmaheap_pool_close(heap->pool);
+	dmaheap_node_del(heap);
+	/* The name is taken until the node is gone. */
+	scoped_guard(mutex, &heaps_lock)
+		list_del(&heap->link);
+	heap_revoke(heap);
 	put_device(&heap->dev);
 }
 EXPORT_SYMBOL_GPL(dma_heap_remove);

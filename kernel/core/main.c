@@ -37,11 +37,13 @@ module_init(dmaheap_init);
 
 static void __exit dmaheap_exit(void)
 {
+	dmaheap_linger_exit();
 	dmaheap_debugfs_exit();
 	dmaheap_node_exit();
 	dmaheap_pool_exit();
 	dmaheap_cache_exit();
 	dmaheap_check_exit();
+	dmaheap_available_exit();
 }
 module_exit(dmaheap_exit);
 

@@ -139,7 +139,8 @@ struct page *dmaheap_alloc_below(phys_addr_t highest, unsigned int order, gfp_t 
  * @charged:	whether a memory cgroup pays for them: then all come from the page allocator
  * @ahead:	whether all of it was made ready ahead of time
  * @late:	whether some was in the pool, but not ready
- * @spare_for:	pool that only what is free is taken for, and only as long as it is late; or NULL
+ * @filled:	pool that they are for, if not for a buffer; or NULL
+ * @spare_for:	the same, if only what is free is taken for it, and only as long as it is late; or NULL
  * @nid:	node that it is taken from then
  */
 struct gathering {
@@ -154,6 +155,7 @@ struct gathering {
 	bool charged;
 	bool ahead;
 	bool late;
+	struct dmaheap_pool *filled;
 	struct dmaheap_pool *spare_for;
 	int nid;
 };
@@ -173,6 +175,8 @@ static int check_wanted(const struct gathering *gathering)
 {
 	if (fatal_signal_pending(current))
 		return -EINTR;
+	if (gathering->filled && READ_ONCE(gathering->filled->closed))
+		return -ENODEV;
 	return gathering->spare_for && !READ_ONCE(gathering->spare_for->late) ? -ECANCELED : 0;
 }
 
@@ -437,6 +441,7 @@ static int fill(struct dmaheap_pool *pool, struct gathering *gathering)
 
 	if (!dmaheap_pool_reserve(nr))
 		return -ENOSPC;
+	gathering->filled = pool;
 	gathering->missing = gathering->len;
 	INIT_LIST_HEAD(&gathering->chunks);
 	err = gather(gathering, SIZE_MAX);

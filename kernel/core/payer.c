@@ -104,6 +104,13 @@ void dmaheap_payer_taken(struct mem_cgroup *payer, unsigned long pages)
 	guard(spinlock)(&announced.xa_lock);
 	taken_locked(payer, NULL, pages);
 }
+
+/* dmaheap_payer_exit - nor is anybody about to pay */
+void dmaheap_payer_exit(void)
+{
+	WARN_ON(!xa_empty(&announced));
+	xa_destroy(&announced);
+}
 #else
 int dmaheap_payer_announce(struct mem_cgroup *payer, unsigned long pages)
 {
@@ -111,6 +118,10 @@ int dmaheap_payer_announce(struct mem_cgroup *payer, unsigned long pages)
 }
 
 void dmaheap_payer_taken(struct mem_cgroup *payer, unsigned long pages)
+{
+}
+
+void dmaheap_payer_exit(void)
 {
 }
 #endif

@@ -23,7 +23,9 @@ static LIST_HEAD(pools);
 
 /* ---- how much is kept ---- */
 
-static atomic_long_t kept;		   /* pages in all pools */
+static atomic_long_t kept; /* pages in all pools */
+static atomic_long_t
+	given_back[MAX_NUMNODES]; /* of those that were, for who asks if it becomes more */
 static unsigned long max_kept = ULONG_MAX; /* of them; as long as nobody has said */
 
 /* dmaheap_pool_reserve - pages are going to be kept, if there is room for them */
@@ -136,6 +138,7 @@ static unsigned long shrink_state(struct dmaheap_pool *pool, const struct dmahea
 		if (err == -EAGAIN)
 			break;
 		dmaheap_pool_unreserve(nr);
+		atomic_long_add(nr, &given_back[nid]);
 		freed += nr;
 		cond_resched();
 	}
@@ -254,31 +257,65 @@ static const struct compat_shrinker_ops shrinker_ops = {
 	.flags = SHRINKER_NUMA_AWARE,
 };
 
-/* How much was given back, by whomever. */
-static unsigned long empty_pools(unsigned long before)
+static unsigned long given_back_on(const nodemask_t *nodes)
 {
-	static const struct dmaheap_shrink how = { .nid = NUMA_NO_NODE };
-	unsigned long freed = 0;
+	unsigned long sum = 0;
+	int nid;
 
-	if (mutex_trylock(&pools_lock)) {
-		freed = shrink_pools(&how, ULONG_MAX);
-		mutex_unlock(&pools_lock);
-	}
-	return max(freed, before - min_t(unsigned long, before, atomic_long_read(&kept)));
+	for_each_node_mask(nid, *nodes) sum += atomic_long_read(&given_back[nid]);
+	return sum;
+}
+
+/* Also what somebody has in hand, who may be about to give it back. */
+static bool have_any_on(const nodemask_t *nodes)
+{
+	struct dmaheap_pool *pool;
+	int nid, state;
+
+	lockdep_assert_held(&pools_lock);
+	list_for_each_entry(pool, &pools, link)
+		for_each_node_mask(
+			nid, *nodes) for (state = 0; state < DMAHEAP_NR_STATES;
+					  state++) if (READ_ONCE(pool->nodes[nid].nr_pages
+									 [state])) return true;
+	return false;
+}
+
+/* False: there is more, or somebody else is at it. */
+static bool empty_pools_on(const nodemask_t *nodes)
+{
+	struct dmaheap_shrink how = {};
+	bool is_empty;
+
+	if (!mutex_trylock(&pools_lock))
+		return false;
+	for_each_node_mask(how.nid, *nodes) shrink_pools(&how, ULONG_MAX);
+	is_empty = !have_any_on(nodes);
+	mutex_unlock(&pools_lock);
+	return is_empty;
 }
 
 /*
- * Nobody is killed as long as there is anything left here.  Whoever is about to give it back, with the
- * locks that this takes, gets a second for that, but no more: he may himself be waiting for memory.
+ * Nobody is killed as long as there is anything left here that would help: of nodes that the one who has
+ * no memory may have some from, and not what somebody else has just taken.  Whoever is about to give it
+ * back, with the locks that this takes, gets a second for that, but no more: he may himself be waiting
+ * for memory.
  */
 static int before_oom_kill(struct notifier_block *notifier, unsigned long unused, void *freed)
 {
-	unsigned long before = atomic_long_read(&kept), nr = empty_pools(before);
+	unsigned long before, nr = 0;
+	nodemask_t nodes;
 	unsigned int i;
 
-	for (i = 0; i < 100 && before && !nr; i++) {
+	dmaheap_usable_nodes(&nodes);
+	before = given_back_on(&nodes);
+	for (i = 0; i < 100; i++) {
+		bool is_empty = empty_pools_on(&nodes);
+
+		nr = given_back_on(&nodes) - before;
+		if (nr || is_empty)
+			break;
 		msleep(10);
-		nr = empty_pools(before);
 	}
 	*(unsigned long *)freed += nr;
 	return NOTIFY_OK;
@@ -386,4 +423,5 @@ void dmaheap_reclaim_init(void)
 void dmaheap_reclaim_exit(void)
 {
 	unregister_oom_notifier(&oom_notifier);
+	WARN_ON(atomic_long_read(&kept));
 }

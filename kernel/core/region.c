@@ -231,7 +231,7 @@ EXPORT_SYMBOL_GPL(dma_heap_regions_of_areas);
  * @priv:	for dma_heap_region_priv()
  * @owner:	module that holds the operations; filled in by dma_heap_regions_publish()
  *
- * Context: process context, may sleep.
+ * Context: process context, may sleep; within the init of the module, before which nobody gets a buffer.
  * Return: 0 or what dma_heap_add() said; dma_heap_regions_drop() is to follow.
  */
 int dmaheap_regions_publish(struct list_head *regions, const struct dma_heap_ops *ops,

@@ -10,6 +10,7 @@
 #include <linux/dma-direct.h>
 #include <linux/dma-heap-buffer.h>
 #include <linux/dma-heap-device.h>
+#include <linux/dma-heap-region.h>
 #include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
 #include <linux/err.h>
@@ -234,18 +235,6 @@ static int add_some(struct dma_heap_buffer *buffer, struct holding *holding, siz
 	return add_piece(buffer, holding, *size);
 }
 
-/* What areas of CMA could give at most. */
-static size_t all_set_aside(void)
-{
-	size_t pages = 0;
-	int nid, i;
-
-	for_each_online_node(nid)
-		for (i = 0; i < MAX_NR_ZONES; i++)
-			pages += zone_cma_pages(&NODE_DATA(nid)->node_zones[i]);
-	return pages << PAGE_SHIFT;
-}
-
 /*
  * Contiguous; where there is nothing as long, or the device does not take it, in pieces as long as
  * there are.
@@ -255,7 +244,7 @@ static int device_populate(struct dma_heap_buffer *buffer)
 	struct dma_heap_device *owner = dma_heap_get_drvdata(dma_heap_buffer_heap(buffer));
 	size_t missing, size = dma_heap_buffer_missing(buffer);
 	struct holding *holding;
-	int err = dma_heap_check_available(size - min(size, all_set_aside()));
+	int err = dma_heap_check_available(size - min(size, dma_heap_areas_size()));
 
 	if (err) /* nothing is taken in vain */
 		return err;

@@ -105,7 +105,8 @@ static const struct dma_heap_ops protected_ops = {
  * A buffer is one piece.  mmap() and accesses of the CPU are -EPERM, vmap is -EINVAL; a device
  * attaches only if @ops allows it, and never by bounce buffers.
  *
- * Context: process context, may sleep.
+ * Context: process context, may sleep; within the init of the driver's module, before which nobody gets a
+ * buffer: if one heap cannot be published, the others must have none.
  * Return: what dma_heap_protected_remove() takes, or an ERR_PTR(), upon which the caller drops
  * the regions: -EINVAL when the kernel maps one of them, or an operation is missing; -EBUSY
  * when a heap of that name is published; -ENOMEM.
@@ -140,8 +141,8 @@ EXPORT_SYMBOL_GPL(dmaheap_protected_add);
  * dma_heap_protected_remove - remove heaps of protected memory, and give their regions up
  * @heaps:	what dma_heap_protected_add() returned
  *
- * Context: process context, may sleep.  No buffer may be left: each holds the driver's module,
- * so that none is when that exits.
+ * Context: process context, may sleep; within the exit of the driver's module.  No buffer may be left:
+ * each holds that module, so that none is then, but may well be when a device is unbound.
  */
 void dma_heap_protected_remove(struct dma_heap_protected *heaps)
 {

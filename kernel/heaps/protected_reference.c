@@ -18,7 +18,8 @@
 
 static char *regions[16];
 static unsigned int nr_regions;
-module_param_array(regions, charp, &nr_regions, 0444);
+/* Physical addresses: not for a kernel that is locked down. */
+module_param_hw_array(regions, charp, iomem, &nr_regions, 0444);
 MODULE_PARM_DESC(regions, "NAME:SIZE@BASE,... as in protected:64M@0x80000000");
 
 static char *devices[16];

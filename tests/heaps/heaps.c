@@ -149,16 +149,26 @@ static void sizes(void)
 	check_returned(before);
 }
 
+/* Of areas of CMA, whoever made them. */
+static long long areas_allocations(void)
+{
+	return sum_of("/proc/vmstat", "cma_alloc_success %lld");
+}
+
 static void too_large(void)
 {
 	static const uint64_t sizes[] = { 1ULL << 40, 1ULL << 63, UINT64_MAX - 4095 };
 	int heap = heap_open(), buffers = table_length();
+	long long taken;
 	unsigned int i;
 
 	if (kind->size)
 		check_errno(heap_try(heap, kind->size + 1), ENOMEM);
+	taken = areas_allocations();
 	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
 		check_errno(heap_try(heap, sizes[i]), ENOMEM);
+	/* Nothing is taken in vain, for which others would have to move. */
+	check_equal(areas_allocations(), taken);
 	check_errno(heap_try(heap, 0), EINVAL);
 	check_errno(heap_try(heap, UINT64_MAX), EINVAL);
 	check_equal(table_length(), buffers);

@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -266,6 +267,84 @@ static void pays_until_the_end(void)
 	file_write(CHARGE, "none");
 }
 
+/* ---- what somebody still has of a buffer that is gone ---- */
+
+static int pipe_of_others[2];
+
+/* All that it may have, of which a page is left in a pipe; the process ends, and its mapping with it. */
+static void leave_a_page(int heap)
+{
+	struct iovec piece = { .iov_len = 4096 };
+	int fd;
+
+	set_memlock(4 * MIB);
+	fd = must(heap_try(heap, 4 * MIB));
+	piece.iov_base = (char *)buffer_map(fd, 4 * MIB) + MIB;
+	check_equal(vmsplice(pipe_of_others[1], &piece, 1, 0), 4096);
+}
+
+static void refused(int heap, int error)
+{
+	set_memlock(4 * MIB);
+	check_errno(heap_try(heap, 4096), error);
+}
+
+static void refused_quota(int heap)
+{
+	refused(heap, EDQUOT);
+}
+
+static void refused_memory(int heap)
+{
+	refused(heap, ENOMEM);
+}
+
+/* The kernel looks ten times a second. */
+static void four_soon(int heap)
+{
+	int i;
+
+	set_memlock(4 * MIB);
+	for (i = 0; i < 100 && heap_try(heap, 4 * MIB) < 0; i++)
+		usleep(100000);
+	check(i < 100);
+}
+
+static void pages_of(const char *name, const char *charge, const char *quota)
+{
+	bool locked = strcmp(charge, "none");
+	int heap;
+
+	heap_use(name);
+	heap = heap_open();
+	must(pipe2(pipe_of_others, O_CLOEXEC));
+	file_write(CHARGE, charge);
+	set_user_max(quota);
+	as_user(1002, leave_a_page, heap);
+	as_user(1002, locked ? refused_memory : refused_quota, heap);
+	as_user(1001, four, heap);
+	/* Its memory is not given back yet, as if the buffer were still there. */
+	check_errno(module_unload(heap_kind()->modules[0]), EAGAIN);
+	close(pipe_of_others[0]);
+	close(pipe_of_others[1]);
+	as_user(1002, four_soon, heap);
+	set_user_max("0");
+	file_write(CHARGE, "none");
+}
+
+static void pages_in_a_pipe(void)
+{
+	pages_of("system", "memlock", "0");
+	pages_of("system", "none", "4M");
+	pages_of("system-uncached", "none", "4M");
+}
+
+static void single_pages_in_a_pipe(void)
+{
+	pages_of("system-contiguous", "memlock", "0");
+	pages_of("system-contiguous", "none", "4M");
+}
+
 /* ---- by heap ---- */
 
 static void within_quota(int heap)
@@ -484,6 +563,9 @@ static const struct test tests[] = {
 	TEST(memlock_above, "memlock: CAP_IPC_LOCK is above it, and no other"),
 	TEST(memlock_of_own_root, "memlock: it is not enough to be root of a user namespace"),
 	TEST(memlock_with_ring, "memlock: what io_uring has registered counts, too"),
+	TEST(pages_in_a_pipe,
+	     "what a pipe still has of a buffer is paid for, and the rest of it"),
+	TEST(single_pages_in_a_pipe, "also if its pages are counted one by one"),
 	TEST(user_max, "a heap's limit for each user"),
 	TEST(user_max_above, "CAP_SYS_RESOURCE is above it, and no other"),
 	TEST(user_max_of_own_root, "nor is it enough there"),

@@ -20,6 +20,7 @@ struct list_head;
 #define dma_heap_regions_find dmaheap_regions_find
 #define dma_heap_regions_of_areas dmaheap_regions_of_areas
 #define dma_heap_regions_share_area dmaheap_regions_share_area
+#define dma_heap_areas_size dmaheap_areas_size
 #define dma_heap_regions_publish(regions, ops, priv) \
 	dmaheap_regions_publish(regions, ops, priv, THIS_MODULE)
 #define dma_heap_regions_all_unmapped dmaheap_regions_all_unmapped
@@ -37,6 +38,7 @@ int dma_heap_regions_find(struct list_head *regions, char *const *texts, unsigne
 			  const char *compatible);
 int dma_heap_regions_of_areas(struct list_head *regions);
 int dma_heap_regions_share_area(struct list_head *regions, const char *name);
+size_t dma_heap_areas_size(void);
 
 /* Making heaps of them */
 int dmaheap_regions_publish(struct list_head *regions, const struct dma_heap_ops *ops,
