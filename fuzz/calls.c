@@ -30,6 +30,7 @@
 #define SIZE_MAX_SANE (8ULL << 20) /* mostly: so that calls are many, and memory lasts */
 
 static int heaps[MAX_HEAPS], nr_heaps;
+static char heap_names[MAX_HEAPS][64];
 /* Of sysfs and debugfs, to be read and written: first those of all heaps together. */
 static int files[MAX_FILES], nr_files, nr_common_files;
 static int fds[MAX_FDS]; /* buffers and sync files */
@@ -39,6 +40,7 @@ static struct map {
 	size_t len;
 } maps[MAX_MAPS];
 static struct dma_heap_sync_data part; /* that was begun last */
+static char *memory_end;	       /* behind it there is none, and before it some */
 static _Thread_local sigjmp_buf after_fault;
 
 /* ---- what there is to begin with ---- */
@@ -61,7 +63,9 @@ static void open_heaps(void)
 			continue;
 		snprintf(path, sizeof(path), "/dev/dma_heap/%s", entry->d_name);
 		heaps[nr_heaps] = open(path, O_RDWR | O_CLOEXEC);
-		nr_heaps += heaps[nr_heaps] >= 0;
+		if (heaps[nr_heaps] >= 0)
+			snprintf(heap_names[nr_heaps++], sizeof(heap_names[0]), "%.63s",
+				 entry->d_name);
 	}
 	if (dir)
 		closedir(dir);
@@ -119,10 +123,25 @@ static void open_files_of_heaps(void)
 		closedir(dir);
 }
 
+static void make_memory(void)
+{
+	const size_t len = 1 << _IOC_SIZEBITS;
+	char *memory = mmap(NULL, 2 * len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			    -1, 0);
+
+	if (memory == MAP_FAILED || mprotect(memory + len, len, PROT_NONE)) {
+		perror("fuzz: mmap");
+		exit(1);
+	}
+	memory_end = memory + len;
+}
+
 bool calls_prepare(void)
 {
 	int i;
 
+	if (!memory_end)
+		make_memory();
 	for (i = 0; i < MAX_FDS; i++)
 		fds[i] = -1;
 	for (i = 0; i < MAX_DEVICES; i++)
@@ -224,6 +243,30 @@ static int have_device(struct input *input)
 	return *where;
 }
 
+/*
+ * Mostly as it is; or as of one whose structure is shorter or longer than ours, as the number says, and
+ * ends where memory does, or a byte before.
+ */
+static int call_heap(struct input *input, int heap, unsigned long number, void *data)
+{
+	static const unsigned int sizes[] = { 0,  8,  11, 12, 13,   16,
+					      23, 31, 32, 33, 4096, _IOC_SIZEMASK };
+	unsigned int size, own = _IOC_SIZE(number);
+	char *bytes;
+	int err;
+
+	if (take(input, 8))
+		return ioctl(heap, number, data);
+	size = sizes[take(input, LENGTH(sizes))];
+	own = own < size ? own : size;
+	bytes = memory_end - size;
+	memcpy(bytes, data, own);
+	err = ioctl(heap, _IOC(_IOC_DIR(number), _IOC_TYPE(number), _IOC_NR(number), size),
+		    bytes + take(input, 2));
+	memcpy(data, bytes, own);
+	return err;
+}
+
 /* ---- calls ---- */
 
 static void do_allocate(struct input *input)
@@ -240,7 +283,7 @@ static void do_allocate(struct input *input)
 		data.heap_flags = take_number(input);
 	if (odd == 2)
 		data.fd = take_number(input);
-	if (!ioctl(heaps[take(input, nr_heaps)], DMA_HEAP_IOCTL_ALLOC, &data))
+	if (!call_heap(input, heaps[take(input, nr_heaps)], DMA_HEAP_IOCTL_ALLOC, &data))
 		put(slot(input, fds, MAX_FDS), data.fd);
 }
 
@@ -283,7 +326,7 @@ static void do_sync_part(struct input *input)
 		};
 	else
 		data.flags |= DMA_BUF_SYNC_END;
-	if (!ioctl(heaps[take(input, nr_heaps)], DMA_HEAP_IOCTL_SYNC, &data))
+	if (!call_heap(input, heaps[take(input, nr_heaps)], DMA_HEAP_IOCTL_SYNC, &data))
 		part = data;
 }
 
@@ -470,10 +513,13 @@ static void do_attach(struct input *input)
 {
 	struct dmaheap_test_attach attach = { .fd = have_buffer(input) };
 	struct dmaheap_test_map map = { .direction = take(input, 3) };
+	uint64_t kind = take(input, 8);
 	int device = have_device(input);
 
-	if (ioctl(device, DMAHEAP_TEST_ATTACH, &attach) || !take(input, 4))
+	if (ioctl(device, DMAHEAP_TEST_ATTACH, &attach) || kind < 2)
 		return;
+	if (kind == 2)
+		ioctl(device, DMAHEAP_TEST_REQUIRE_CONTIGUOUS, &attach.id);
 	map.id = attach.id;
 	ioctl(device, DMAHEAP_TEST_MAP, &map);
 }
@@ -517,17 +563,72 @@ static void do_vmap(struct input *input)
 		.bytes = (uintptr_t)bytes,
 	};
 	int32_t fd = data.fd;
+	int device = take_fd(input, devices, MAX_DEVICES);
 
-	if (take(input, 4))
-		ioctl(take_fd(input, devices, MAX_DEVICES), DMAHEAP_TEST_VMAP, &data);
-	else
-		ioctl(take_fd(input, devices, MAX_DEVICES), DMAHEAP_TEST_KEEP_VMAP, &fd);
+	switch (take(input, 6)) {
+	case 0: ioctl(device, DMAHEAP_TEST_KEEP_VMAP, &fd); break;
+	case 1: ioctl(device, DMAHEAP_TEST_LEAVE_OPEN, &fd); break;
+	default: ioctl(device, DMAHEAP_TEST_VMAP, &data);
+	}
 }
 
-/* A heap that comes and goes, also while somebody has it open. */
+/* What only looks, or moves what caches would hold. */
+static void do_look(struct input *input)
+{
+	union {
+		struct dmaheap_test_name name;
+		struct dmaheap_test_witness witness;
+		uint64_t number;
+	} data = { .number = take_number(input) };
+	int32_t fd = take_fd(input, fds, MAX_FDS);
+	int device = take_fd(input, devices, MAX_DEVICES);
+
+	switch (take(input, 8)) {
+	case 0: ioctl(device, DMAHEAP_TEST_UNCACHED, &data); break;
+	case 1: ioctl(device, DMAHEAP_TEST_WITNESS, &data); break;
+	case 2:
+	case 3: ioctl(device, DMAHEAP_TEST_NAME, &data); break;
+	case 4:
+	case 5: ioctl(device, DMAHEAP_TEST_SHADOW, &fd); break;
+	default: ioctl(device, DMAHEAP_TEST_EVICT, &data);
+	}
+}
+
+/* As a driver does: one of the heaps there are, or of those that come and go. */
+static void hold_heap(struct input *input, int device)
+{
+	struct dmaheap_test_heap heap = {};
+
+	if (take(input, 4))
+		snprintf(heap.name, sizeof(heap.name), "%s",
+			 heap_names[take(input, nr_heaps)]);
+	else
+		snprintf(heap.name, sizeof(heap.name), "fuzz%d", (int)take(input, 3));
+	ioctl(device, DMAHEAP_TEST_HOLD, &heap);
+}
+
+static void do_client(struct input *input)
+{
+	struct dmaheap_test_alloc data = { .len = take_size(input),
+					   .fd_flags = O_RDWR | O_CLOEXEC };
+	uint64_t odd = take(input, 8);
+	int device = have_device(input);
+
+	if (odd == 0)
+		data.fd_flags = take_number(input);
+	if (odd == 1)
+		data.heap_flags = take_number(input);
+	if (take(input, 2))
+		hold_heap(input, device);
+	if (!ioctl(device, DMAHEAP_TEST_ALLOC, &data))
+		put(slot(input, fds, MAX_FDS), data.fd);
+}
+
+/* A heap that comes and goes, also while somebody has it open; mostly it lends what another has. */
 static void do_heap(struct input *input)
 {
-	struct dma_heap_allocation_data data = { .len = 4096, .fd_flags = O_CLOEXEC };
+	struct dma_heap_allocation_data data = { .len = take_size(input),
+						 .fd_flags = O_CLOEXEC };
 	struct dmaheap_test_heap heap = {};
 	int device = have_device(input), fd;
 	char path[80];
@@ -538,6 +639,8 @@ static void do_heap(struct input *input)
 		ioctl(device, DMAHEAP_TEST_REMOVE, &heap);
 		return;
 	}
+	if (take(input, 4))
+		hold_heap(input, device);
 	ioctl(device, DMAHEAP_TEST_ADD, &heap);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
@@ -575,6 +678,7 @@ static void (*const calls[])(struct input *) = {
 	do_touch,    do_touch,	  do_change_map,    do_pin,	  do_file,	    do_close,
 	do_close,    do_device,	  do_device,	    do_attach,	  do_attach,	    do_job,
 	do_job,	     do_job,	  do_device_access, do_vmap,	  do_read_or_write, do_heap,
+	do_look,     do_client,	  do_heap,
 };
 
 void calls_make(struct input *input, unsigned long *made)

@@ -189,6 +189,7 @@ static void log_input(const struct input *input)
 #define MAX_THREADS 64
 
 static unsigned long inputs, killed; /* for taking too long */
+static unsigned long died;	     /* by themselves, which none should */
 static unsigned long ended;	     /* at random moments */
 static long seconds = 60;	     /* for all of them */
 static unsigned long *calls; /* shared with children, which may be killed at any time */
@@ -260,7 +261,7 @@ static pid_t start(struct input *input, unsigned int limit)
 /* Ends the program: a call does not end. */
 __attribute__((noreturn)) static void give_up(const struct input *input)
 {
-	print_input("fuzz: a call does not end; to repeat it: fuzz/run -x", input);
+	print_input("fuzz: a call does not end:", input);
 	exit(1);
 }
 
@@ -272,7 +273,10 @@ static bool run_within(struct input *input, unsigned int limit)
 
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
-	return !WIFSIGNALED(status) || WTERMSIG(status) != SIGALRM;
+	if (!WIFSIGNALED(status))
+		return true;
+	died += WTERMSIG(status) != SIGALRM;
+	return WTERMSIG(status) != SIGALRM;
 }
 
 /* By the clock: as long as the machine is suspended, it goes on, and nobody can look at it. */
@@ -326,13 +330,13 @@ static unsigned int run(struct input *input)
 	return coverage_end();
 }
 
-/* For half of the time at most, if the rest is for new ones. */
+/* For half of the time at most, if the rest is for new ones: then from anywhere on, so that none is never run. */
 static void run_corpus(time_t started)
 {
-	size_t i;
+	size_t first = only ? 0 : below(corpus_len), i;
 
 	for (i = 0; i < corpus_len && (only || 2 * (time(NULL) - started) < seconds); i++)
-		run(&corpus[i]);
+		run(&corpus[(first + i) % corpus_len]);
 	printf("fuzz: %zu of %zu inputs of the corpus reach %lu places\n", i, corpus_len,
 	       coverage_total());
 	fflush(stdout);
@@ -340,8 +344,8 @@ static void run_corpus(time_t started)
 
 static void progress(time_t started)
 {
-	printf("fuzz: %4ld s, %lu inputs, %lu calls, %lu places, %lu took too long\n",
-	       (long)(time(NULL) - started), inputs, *calls, coverage_total(), killed);
+	printf("fuzz: %4ld s, %lu inputs, %lu calls, %lu places, %lu took too long, %lu died\n",
+	       (long)(time(NULL) - started), inputs, *calls, coverage_total(), killed, died);
 	fflush(stdout);
 }
 

@@ -134,7 +134,7 @@ struct dmaheap_test_witness {
  * Gives a dma-buf, which must be new, a memory behind caches: an emulator has none.  From
  * now on devices that do not snoop read and write that memory instead of the pages, which
  * are what the caches hold, and only cache maintenance moves lines between both.  Ends when
- * the file is closed.  EOPNOTSUPP: all devices snoop.
+ * the file is closed.  EOPNOTSUPP: all devices snoop.  E2BIG: it is of more than 64 MiB.
  */
 #define DMAHEAP_TEST_SHADOW _IOW('T', 0x0e, __s32)
 

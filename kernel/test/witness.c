@@ -11,6 +11,7 @@
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/prandom.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/vmalloc.h>
@@ -175,6 +176,8 @@ int shadow_create(struct dma_buf *dmabuf, struct list_head *list)
 
 	if (!is_witnessing || !IS_ENABLED(CONFIG_ARCH_HAS_SYNC_DMA_FOR_DEVICE))
 		return -EOPNOTSUPP;
+	if (dmabuf->size > SZ_64M) /* of which it takes three times as much */
+		return -E2BIG;
 	shadow = kvzalloc(struct_size(shadow, pages, nr), GFP_KERNEL);
 	if (!shadow)
 		return -ENOMEM;
