@@ -11,6 +11,7 @@
 #include <linux/gfp.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
+#include <linux/list.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/panic.h>
@@ -179,6 +180,18 @@ static int splat_poison(void)
 	return 0;
 }
 
+/* DEBUG_LIST: taken out of a list twice. */
+static int splat_list(void)
+{
+	static struct list_head entry;
+	static LIST_HEAD(list);
+
+	list_add(&entry, &list);
+	list_del(&entry);
+	list_del(&entry);
+	return 0;
+}
+
 static unsigned long raced;
 
 static int racer(void *unused)
@@ -213,11 +226,12 @@ static const struct splat {
 	{ "fail", splat_fail },	    { "hang", splat_hang },	{ "overrun", splat_overrun },
 	{ "shift", splat_shift },   { "sleep", splat_sleep },	{ "order", splat_order },
 	{ "object", splat_object }, { "dma", splat_dma },	{ "leak", splat_leak },
-	{ "page", splat_page },	    { "poison", splat_poison }, { "race", splat_race },
+	{ "page", splat_page },	    { "poison", splat_poison }, { "list", splat_list },
+	{ "race", splat_race },
 };
 MODULE_PARM_DESC(
 	how,
-	"what to do: warn, panic, taint, fail, hang; for sanitizers: overrun, shift, sleep, order, object, dma, leak, page, poison, race");
+	"what to do: warn, panic, taint, fail, hang; for sanitizers: overrun, shift, sleep, order, object, dma, leak, page, poison, list, race");
 
 static int __init splat_init(void)
 {

@@ -5,9 +5,9 @@
  * that is documented, and publishes nothing.  Of memory that was set aside nothing is missing in the
  * end; of all other, tests/leaks says so.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,200 +15,19 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include "../heap.h"
 #include "../tap.h"
+#include "fail.h"
 
 #define PAGE 4096UL
-#define MOST 20000
 #define MOST_BUFFERS 256
-#define DEBUG "/sys/kernel/debug/"
-#define SLOTS DEBUG "swiotlb/io_tlb_used"
-
-static int nth_fd = -1;
-
-/* All allocations can be told to fail, also those that would wait for reclaim. */
-static void begin(void)
-{
-	/* Hundreds of rounds, on a slow kernel: the guest has a limit of its own. */
-	alarm(3000);
-	nth_fd = must(open("/proc/self/fail-nth", O_RDWR | O_CLOEXEC));
-	file_write(DEBUG "failslab/ignore-gfp-wait", "N");
-	file_write(DEBUG "failslab/verbose", "0");
-	file_write(DEBUG "fail_page_alloc/ignore-gfp-wait", "N");
-	file_write(DEBUG "fail_page_alloc/ignore-gfp-highmem", "N");
-	file_write(DEBUG "fail_page_alloc/min-order", "0");
-	file_write(DEBUG "fail_page_alloc/verbose", "0");
-}
-
-static void arm(unsigned int nth)
-{
-	char text[16];
-	int len = snprintf(text, sizeof(text), "%u", nth);
-
-	must(pwrite(nth_fd, text, len, 0));
-}
-
-/* How many allocations were left before the one that was to fail; 0: it has failed. */
-static unsigned int disarm(void)
-{
-	char text[16] = "";
-
-	must(pread(nth_fd, text, sizeof(text) - 1, 0));
-	must(pwrite(nth_fd, "0", 1, 0));
-	return atoi(text);
-}
-
-/**
- * struct operation - what is to fail
- * @name:	of it
- * @prepare:	what it needs; nothing fails in it
- * @run:	it; 0 or a negative errno
- * @clean:	undoes both; told whether it had succeeded
- * @errors:	errnos that are documented besides ENOMEM; 0 ends
- */
-struct operation {
-	const char *name;
-	void (*prepare)(void);
-	int (*run)(void);
-	void (*clean)(bool done);
-	int errors[4];
-};
-
-static bool is_documented(const struct operation *operation, int err)
-{
-	const int *error;
-
-	if (err == -ENOMEM)
-		return true;
-	for (error = operation->errors; *error; error++)
-		if (err == -*error)
-			return true;
-	return false;
-}
-
-/* In a folder, and in those in it. */
-static int count_entries(const char *path)
-{
-	DIR *dir = opendir(path);
-	struct dirent *entry;
-	char below[512];
-	int n = 0;
-
-	while (dir && (entry = readdir(dir))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		n++;
-		snprintf(below, sizeof(below), "%s/%s", path, entry->d_name);
-		if (entry->d_type == DT_DIR)
-			n += count_entries(below);
-	}
-	if (dir)
-		closedir(dir);
-	return n;
-}
-
-static int count_modules(void)
-{
-	FILE *file = must(fopen("/proc/modules", "r"));
-	char line[512];
-	int n = 0;
-
-	while (fgets(line, sizeof(line), file))
-		n++;
-	fclose(file);
-	return n;
-}
-
-/* What shows from outside; and the slots of bounce buffers that are in use. */
-struct published {
-	int buffers, nodes, heaps, classes, modules, debugfs, bounced;
-};
-
-static struct published look(void)
-{
-	return (struct published){
-		/* Which goes with the core. */
-		.buffers = access(DEBUG "dmaheap/buffers", F_OK) ? 0 : table_length(),
-		.nodes = count_entries("/dev/dma_heap"),
-		.heaps = count_entries("/sys/devices/virtual/dma_heap"),
-		.classes = count_entries("/sys/class/dma_heap"),
-		.modules = count_modules(),
-		.debugfs = count_entries(DEBUG "dmaheap"),
-		.bounced = access(SLOTS, F_OK) ? 0 : sum_of(SLOTS, "%lld"),
-	};
-}
-
-static bool is_same(struct published one, struct published other)
-{
-	return !memcmp(&one, &other, sizeof(one));
-}
-
-/* By the kernel's custom, nobody minds if a file of debugfs cannot be made. */
-static bool is_whole(struct published one, struct published other)
-{
-	other.debugfs = one.debugfs;
-	return is_same(one, other);
-}
-
-/* One round; false: nothing was left to fail.  @done is what shows when the operation has succeeded. */
-static bool fail_once(const struct operation *operation, unsigned int nth,
-		      struct published *done)
-{
-	struct published before = look();
-	unsigned int left;
-	int err;
-
-	pools_drain(); /* what it takes has to come from the kernel */
-	if (operation->prepare)
-		operation->prepare();
-	arm(nth);
-	err = operation->run();
-	left = disarm();
-	if (nth == MOST)
-		*done = look();
-	/* Also if it could do without what it did not get. */
-	if (!err && !is_whole(*done, look()))
-		tap_fail(__FILE__, __LINE__,
-			 "%s: allocation %u failed, and something is missing", operation->name,
-			 nth);
-	if (operation->clean)
-		operation->clean(!err);
-	if (err && !is_documented(operation, err))
-		tap_fail(__FILE__, __LINE__, "%s: allocation %u failed, and it said %s",
-			 operation->name, nth, strerror(-err));
-	if (err && left)
-		tap_fail(__FILE__, __LINE__, "%s: %s without a fault", operation->name,
-			 strerror(-err));
-	if (!is_same(before, look()))
-		tap_fail(__FILE__, __LINE__, "%s: allocation %u failed, and something is left",
-			 operation->name, nth);
-	return !left;
-}
-
-static void fail_each(const struct operation *operation)
-{
-	struct published done;
-	unsigned int nth;
-
-	fail_once(operation, MOST, &done); /* what is allocated but once */
-	for (nth = 1; nth < MOST && fail_once(operation, nth, &done); nth++)
-		;
-	check(nth < MOST);
-	tap_say("%s: %u allocations", operation->name, nth - 1);
-}
-
-static void fail_all(const struct operation *operations, size_t nr)
-{
-	size_t i;
-
-	begin();
-	for (i = 0; i < nr; i++)
-		fail_each(&operations[i]);
-}
 
 /* ---- what operations work on ---- */
 
@@ -238,6 +57,13 @@ static void drop_buffer(bool done)
 static int run_allocate(void)
 {
 	buffer = heap_try(heap, len);
+	return result(buffer);
+}
+
+/* Of chunks, a buffer is more than that, and more is paid for. */
+static int run_allocate_least(void)
+{
+	buffer = heap_try(heap, 1);
 	return result(buffer);
 }
 
@@ -281,6 +107,28 @@ static void clean_map(bool done)
 	if (done)
 		device_unmap(device, attachment, BOTH_WAYS);
 	clean_attach(true);
+}
+
+/* With the mapping that is kept as long. */
+static int run_detach(void)
+{
+	return result(ioctl(device, DMAHEAP_TEST_DETACH, &attachment));
+}
+
+static void clean_detach(bool done)
+{
+	check(done); /* as with all that follow */
+	close(buffer);
+}
+
+static int run_close(void)
+{
+	return result(close(buffer));
+}
+
+static void clean_nothing(bool done)
+{
+	check(done);
 }
 
 static void have_mapping(void)
@@ -334,6 +182,17 @@ static void have_mmap(void)
 {
 	have_buffer();
 	bytes = buffer_map(buffer, len);
+}
+
+static int run_munmap(void)
+{
+	return result(munmap(bytes, len));
+}
+
+static void clean_munmap(bool done)
+{
+	check(done);
+	close(buffer);
 }
 
 static sigjmp_buf after_fault;
@@ -417,25 +276,45 @@ static void clean_fill(bool done)
 	pools_drain();
 }
 
+static void have_pool(void)
+{
+	must(run_fill());
+}
+
+static int run_drain(void)
+{
+	return result(pool_try("drain", "1T"));
+}
+
 static const struct operation of_heap[] = {
-	{ "allocate", NULL, run_allocate, clean_allocate, { ENFILE, EMFILE } },
-	{ "name", have_buffer, run_name, drop_buffer, {} },
-	{ "attach", have_buffer, run_attach, clean_attach, {} },
-	{ "map", have_attachment, run_map, clean_map, { EIO } },
-	{ "unmap", have_mapping, run_unmap, clean_unmap, {} },
-	{ "begin and end a job", have_mapping, run_job, clean_job, {} },
+	{ "allocate", NULL, run_allocate, clean_allocate, { ENFILE, EMFILE }, false },
+	{ "name", have_buffer, run_name, drop_buffer, {}, false },
+	{ "attach", have_buffer, run_attach, clean_attach, {}, false },
+	{ "map", have_attachment, run_map, clean_map, { EIO }, false },
+	{ "unmap", have_mapping, run_unmap, clean_unmap, {}, true },
+	{ "begin and end a job", have_mapping, run_job, clean_job, {}, true },
+	{ "detach", have_mapping, run_detach, clean_detach, {}, true },
+	{ "close", have_buffer, run_close, clean_nothing, {}, true },
 };
 
 static const struct operation of_cpu[] = {
-	{ "begin and end an access", have_buffer, run_sync, drop_buffer, {} },
-	{ "the same of a part", have_buffer, run_sync_part, drop_buffer, {} },
-	{ "mmap", have_buffer, run_mmap, clean_mmap, {} },
-	{ "fault", have_mmap, run_fault, clean_fault, { EFAULT } },
-	{ "vmap", have_buffer, run_vmap, drop_buffer, {} },
+	{ "begin and end an access", have_buffer, run_sync, drop_buffer, {}, true },
+	{ "the same of a part", have_buffer, run_sync_part, drop_buffer, {}, true },
+	{ "mmap", have_buffer, run_mmap, clean_mmap, {}, false },
+	{ "fault", have_mmap, run_fault, clean_fault, { EFAULT }, false },
+	{ "munmap", have_mmap, run_munmap, clean_munmap, {}, true },
+	{ "vmap", have_buffer, run_vmap, drop_buffer, {}, false },
 };
 
 static const struct operation of_pool[] = {
-	{ "fill the pool", NULL, run_fill, clean_fill, {} },
+	{ "fill the pool", NULL, run_fill, clean_fill, {}, false },
+	{ "drain the pool", have_pool, run_drain, clean_nothing, {}, true },
+};
+
+/* What somebody pays for. */
+static const struct operation of_payer[] = {
+	{ "allocate", NULL, run_allocate_least, clean_allocate, { ENFILE, EMFILE }, false },
+	{ "map", have_attachment, run_map, clean_map, { EIO }, false },
 };
 
 /* How many buffers a region has memory for: fewer, if the least part of it is missing. */
@@ -458,9 +337,9 @@ static void life(void)
 {
 	unsigned int before;
 
-	begin();
+	fail_begin();
 	/* Where mappings that are left show: the debugging of the DMA API is the first to give up. */
-	check(!all_bounced() || !access(SLOTS, F_OK));
+	check(!all_bounced() || !access(FAIL_SLOTS, F_OK));
 	len = heap_rounded(2 * MIB + 68 * KIB);
 	heap = heap_open();
 	device = device_new(64, 0);
@@ -471,6 +350,83 @@ static void life(void)
 	if (heap_has_pool())
 		fail_all(of_pool, sizeof(of_pool) / sizeof(of_pool[0]));
 	check_equal(room(), before);
+}
+
+/* ---- buffers that are paid for ---- */
+
+#define CHARGE "/sys/module/dmaheap_core/parameters/charge"
+#define GROUPS_ROOT "/tmp/cgroup"
+#define GROUP GROUPS_ROOT "/payer"
+
+/* Without the rights that are above limits. */
+static void be_limited(void)
+{
+	static const int rights[] = { CAP_IPC_LOCK, CAP_SYS_RESOURCE };
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct have[_LINUX_CAPABILITY_U32S_3];
+	size_t i;
+
+	must(syscall(SYS_capget, &header, have));
+	for (i = 0; i < sizeof(rights) / sizeof(rights[0]); i++)
+		have[rights[i] / 32].effective &= ~(1U << rights[i] % 32);
+	must(syscall(SYS_capset, &header, have));
+}
+
+static void set_user_max(const char *text)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "/sys/class/dma_heap/%s/user_max", heap_name());
+	file_write(path, text);
+}
+
+/* If what has failed were still paid for, there would not be all of the limit in the end. */
+static void life_of_payer(const char *payer)
+{
+	if (!heap_kind()->chunk && !heap_kind()->late && !heap_has_pool())
+		tap_skip("what is paid for here is as of other heaps");
+	fail_begin();
+	len = heap_rounded(1);
+	heap = heap_open();
+	device = device_new(64, 0);
+	be_limited();
+	set_user_max("16M");
+	file_write(CHARGE, payer);
+	fail_all(of_payer, sizeof(of_payer) / sizeof(of_payer[0]));
+	close(must(heap_try(heap, 16 * MIB)));
+	file_write(CHARGE, "none");
+	set_user_max("0");
+}
+
+static void life_in_locked_memory(void)
+{
+	const struct rlimit limit = { 16 * MIB, 16 * MIB };
+
+	must(setrlimit(RLIMIT_MEMLOCK, &limit));
+	life_of_payer("memlock");
+}
+
+static void join(const char *group)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/cgroup.procs", group);
+	file_write(path, "0");
+}
+
+static void life_in_group(void)
+{
+	mkdir(GROUPS_ROOT, 0755);
+	if (mount("none", GROUPS_ROOT, "cgroup2", 0, NULL))
+		check_equal(errno, EBUSY);
+	file_write(GROUPS_ROOT "/cgroup.subtree_control", "+memory");
+	if (mkdir(GROUP, 0755))
+		check_equal(errno, EEXIST);
+	file_write(GROUP "/memory.max", "67108864");
+	join(GROUP);
+	life_of_payer("cgroup");
+	join(GROUPS_ROOT);
+	must(rmdir(GROUP));
 }
 
 /* ---- heaps ---- */
@@ -508,8 +464,8 @@ static void clean_remove(bool done)
 }
 
 static const struct operation of_core[] = {
-	{ "publish a heap", NULL, run_add, clean_add, {} },
-	{ "remove a heap", have_heap, run_remove, clean_remove, {} },
+	{ "publish a heap", NULL, run_add, clean_add, {}, false },
+	{ "remove a heap", have_heap, run_remove, clean_remove, {}, false },
 };
 
 /* Of no heap: once is enough. */
@@ -517,7 +473,7 @@ static void begin_once(void)
 {
 	if (getenv("HEAP"))
 		tap_skip("it has nothing to do with the heap");
-	begin();
+	fail_begin();
 }
 
 static void publishing(void)
@@ -577,14 +533,14 @@ static void clean_unload(bool done)
 }
 
 static const struct operation of_module[] = {
-	{ "load", NULL, run_load, clean_load, {} },
-	{ "unload", have_module, run_unload, clean_unload, {} },
+	{ "load", NULL, run_load, clean_load, {}, false },
+	{ "unload", have_module, run_unload, clean_unload, {}, false },
 };
 
 static const struct operation of_region_module[] = {
 	/* Of a region that cannot be mapped, or claimed, the kernel does not say why. */
-	{ "load", NULL, run_load, clean_load, { ENXIO, EBUSY } },
-	{ "unload", have_module, run_unload, clean_unload, {} },
+	{ "load", NULL, run_load, clean_load, { ENXIO, EBUSY }, false },
+	{ "unload", have_module, run_unload, clean_unload, {}, false },
 };
 
 /* Somebody may still be about to let go of it. */
@@ -691,6 +647,8 @@ static void module_of_all(void)
 static const struct test tests[] = {
 	TEST(publishing, "publishing and removing a heap"),
 	TEST(life, "a buffer's life"),
+	TEST(life_in_locked_memory, "that of a buffer which locked memory pays for"),
+	TEST(life_in_group, "and of one that a cgroup pays for"),
 	TEST(modules_of_memory, "loading and unloading the modules of heaps of all of memory"),
 	TEST(modules_of_devices, "of heaps that suit devices"),
 	TEST(modules_of_regions, "of heaps of memory that was set aside"),
