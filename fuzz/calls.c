@@ -183,8 +183,8 @@ static uint64_t take_size(struct input *input)
 {
 	uint64_t size = take_number(input);
 
-	/* Mostly such that there are. */
-	return take(input, 4) ? size % SIZE_MAX_SANE : size;
+	/* Mostly such that there are, and that do not take long. */
+	return take(input, 16) ? size % SIZE_MAX_SANE : size;
 }
 
 /* One of those there are, mostly. */

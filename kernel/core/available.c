@@ -121,7 +121,11 @@ static bool is_too_much(unsigned long pages)
 
 /* ---- what there is for the current task ---- */
 
-/* dmaheap_usable_nodes - those that the current task may have unmovable pages from: where it would rather is no matter */
+/*
+ * dmaheap_usable_nodes - those that the current task may have unmovable pages from
+ *
+ * Where it would rather have them from is no matter.
+ */
 void dmaheap_usable_nodes(nodemask_t *nodes)
 {
 #ifdef CONFIG_NUMA

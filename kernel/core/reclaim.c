@@ -24,8 +24,8 @@ static LIST_HEAD(pools);
 /* ---- how much is kept ---- */
 
 static atomic_long_t kept; /* pages in all pools */
-static atomic_long_t
-	given_back[MAX_NUMNODES]; /* of those that were, for who asks if it becomes more */
+/* Pages of each node that were: so that who waits for them sees that there are more. */
+static atomic_long_t given_back[MAX_NUMNODES];
 static unsigned long max_kept = ULONG_MAX; /* of them; as long as nobody has said */
 
 /* dmaheap_pool_reserve - pages are going to be kept, if there is room for them */
@@ -262,7 +262,8 @@ static unsigned long given_back_on(const nodemask_t *nodes)
 	unsigned long sum = 0;
 	int nid;
 
-	for_each_node_mask(nid, *nodes) sum += atomic_long_read(&given_back[nid]);
+	for_each_node_mask(nid, *nodes)
+		sum += atomic_long_read(&given_back[nid]);
 	return sum;
 }
 
@@ -274,10 +275,10 @@ static bool have_any_on(const nodemask_t *nodes)
 
 	lockdep_assert_held(&pools_lock);
 	list_for_each_entry(pool, &pools, link)
-		for_each_node_mask(
-			nid, *nodes) for (state = 0; state < DMAHEAP_NR_STATES;
-					  state++) if (READ_ONCE(pool->nodes[nid].nr_pages
-									 [state])) return true;
+		for_each_node_mask(nid, *nodes)
+			for (state = 0; state < DMAHEAP_NR_STATES; state++)
+				if (READ_ONCE(pool->nodes[nid].nr_pages[state]))
+					return true;
 	return false;
 }
 
@@ -289,7 +290,8 @@ static bool empty_pools_on(const nodemask_t *nodes)
 
 	if (!mutex_trylock(&pools_lock))
 		return false;
-	for_each_node_mask(how.nid, *nodes) shrink_pools(&how, ULONG_MAX);
+	for_each_node_mask(how.nid, *nodes)
+		shrink_pools(&how, ULONG_MAX);
 	is_empty = !have_any_on(nodes);
 	mutex_unlock(&pools_lock);
 	return is_empty;
