@@ -308,7 +308,7 @@ static const struct operation of_cpu[] = {
 
 static const struct operation of_pool[] = {
 	{ "fill the pool", NULL, run_fill, clean_fill, {}, false },
-	{ "drain the pool", have_pool, run_drain, clean_nothing, {}, true },
+	{ "drain the pool", have_pool, run_drain, clean_fill, {}, true },
 };
 
 /* What somebody pays for. */
