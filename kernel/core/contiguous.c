@@ -47,7 +47,7 @@ static struct page *alloc_order(unsigned long nr, phys_addr_t highest, gfp_t mor
  */
 static bool is_movable(struct page *page)
 {
-	const struct folio *folio = page_folio(page);
+	struct folio *folio = page_folio(page);
 
 	if (PageReserved(page) || PageHuge(page) || folio_test_locked(folio) ||
 	    folio_test_writeback(folio))
