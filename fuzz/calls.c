@@ -40,7 +40,7 @@ static struct map {
 	size_t len;
 } maps[MAX_MAPS];
 static struct dma_heap_sync_data part; /* that was begun last */
-static char *memory_end;	       /* behind it there is none, and before it some */
+static _Thread_local char *memory_end; /* behind it there is none, and before it some */
 static _Thread_local sigjmp_buf after_fault;
 
 /* ---- what there is to begin with ---- */
@@ -140,8 +140,6 @@ bool calls_prepare(void)
 {
 	int i;
 
-	if (!memory_end)
-		make_memory();
 	for (i = 0; i < MAX_FDS; i++)
 		fds[i] = -1;
 	for (i = 0; i < MAX_DEVICES; i++)
@@ -257,6 +255,8 @@ static int call_heap(struct input *input, int heap, unsigned long number, void *
 
 	if (take(input, 8))
 		return ioctl(heap, number, data);
+	if (!memory_end)
+		make_memory();
 	size = sizes[take(input, LENGTH(sizes))];
 	own = own < size ? own : size;
 	bytes = memory_end - size;

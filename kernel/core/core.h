@@ -26,6 +26,7 @@
 #define DMAHEAP_MAX_ORDERS 8
 
 struct dmaheap_pool;
+struct seq_file;
 
 /**
  * enum dmaheap_count - bytes that are counted, per buffer and per heap
@@ -183,6 +184,7 @@ struct dmaheap_announcement {
  * @bytes:	what was done, by &enum dmaheap_count
  * @checked:	&struct dmaheap_bracket: what the checker knows of open accesses
  * @link:	in the list of all buffers or, when it is gone, of those that linger; under its lock
+ * @unheld:	bytes from its start that nobody else has any more, when it is gone
  * @dmabuf:	the dma-buf; this buffer is freed by its release
  * @ino:	inode number of @dmabuf
  * @paid:	whether somebody pays for it; who makes it so has @charge to itself, and no lock
@@ -217,6 +219,7 @@ struct dma_heap_buffer {
 	struct list_head checked;
 
 	struct list_head link;
+	size_t unheld;
 	struct dma_buf *dmabuf;
 	unsigned long ino;
 	atomic_t paid;
@@ -260,6 +263,7 @@ int dmaheap_end_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction dir, 
 
 /* linger.c: when it is gone, and somebody still has some */
 bool dmaheap_linger(struct dma_heap_buffer *buffer);
+void dmaheap_linger_show(struct seq_file *file);
 void dmaheap_linger_exit(void);
 
 /* limits.c: what devices can take */
@@ -345,5 +349,6 @@ void dmaheap_debugfs_init(void);
 void dmaheap_debugfs_exit(void);
 void dmaheap_debugfs_add(struct dma_heap_buffer *buffer);
 void dmaheap_debugfs_del(struct dma_heap_buffer *buffer);
+void dmaheap_show_word(struct seq_file *file, const char *word);
 
 #endif /* _DMAHEAP_CORE_H */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * /sys/kernel/debug/dmaheap/: buffers has a line for each buffer, who has it attached and
- * where its newest bytes are; mistakes has what the checker has counted.
+ * where its newest bytes are; lingering has those that are gone and still paid for; mistakes has what
+ * the checker has counted.
  */
 #include <linux/debugfs.h>
 #include <linux/dma-buf.h>
@@ -29,8 +30,8 @@ void dmaheap_debugfs_del(struct dma_heap_buffer *buffer)
 	list_del(&buffer->link);
 }
 
-/* A word for a table that is split at blanks, and that root reads on a terminal. */
-static void show_word(struct seq_file *file, const char *word)
+/* dmaheap_show_word - for a table that is split at blanks, and that root reads on a terminal */
+void dmaheap_show_word(struct seq_file *file, const char *word)
 {
 	seq_putc(file, ' ');
 	if (!word || !*word)
@@ -77,18 +78,18 @@ static void show_buffer(struct seq_file *file, struct dma_heap_buffer *buffer)
 	spin_unlock(&dmabuf->name_lock);
 
 	seq_printf(file, "%lu %zu", buffer->ino, buffer->size);
-	show_word(file, dma_heap_get_name(buffer->heap));
-	show_word(file, name);
+	dmaheap_show_word(file, dma_heap_get_name(buffer->heap));
+	dmaheap_show_word(file, name);
 	seq_printf(file, " %d", buffer->pid);
-	show_word(file, buffer->comm);
+	dmaheap_show_word(file, buffer->comm);
 	guard(mutex)(&buffer->lock);
 	seq_printf(file, " %u", READ_ONCE(dmabuf->vmapping_counter));
 	show_newest(file, buffer);
 	show_bytes(file, buffer);
 	if (list_empty(&buffer->mappings))
-		show_word(file, NULL);
+		dmaheap_show_word(file, NULL);
 	list_for_each_entry(mapping, &buffer->mappings, link) {
-		show_word(file, dev_driver_string(mapping->dev));
+		dmaheap_show_word(file, dev_driver_string(mapping->dev));
 		seq_putc(file, ':');
 		seq_puts(file, dev_name(mapping->dev));
 	}
@@ -108,6 +109,13 @@ static int buffers_show(struct seq_file *file, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(buffers);
 
+static int lingering_show(struct seq_file *file, void *unused)
+{
+	dmaheap_linger_show(file);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(lingering);
+
 static int mistakes_show(struct seq_file *file, void *unused)
 {
 	dmaheap_check_show(file);
@@ -119,6 +127,7 @@ void dmaheap_debugfs_init(void)
 {
 	directory = debugfs_create_dir("dmaheap", NULL);
 	debugfs_create_file("buffers", 0400, directory, NULL, &buffers_fops);
+	debugfs_create_file("lingering", 0400, directory, NULL, &lingering_fops);
 	debugfs_create_file("mistakes", 0400, directory, NULL, &mistakes_fops);
 }
 

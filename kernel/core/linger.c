@@ -12,6 +12,7 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/sched.h>
+#include <linux/seq_file.h>
 #include <linux/workqueue.h>
 
 #include "core.h"
@@ -26,30 +27,36 @@ static LIST_HEAD(lingering);
 static void look(struct work_struct *work);
 static DECLARE_DELAYED_WORK(looking, look);
 
-/* Pages are counted one by one or, if they are a compound page, together. */
-static bool is_chunk_held(phys_addr_t phys, size_t len)
+/* Bytes from an address, up to a length, of pages that nobody else has; a compound page is counted at once. */
+static size_t unheld_bytes(phys_addr_t phys, size_t len)
 {
-	struct page *page = pfn_to_page(PHYS_PFN(phys));
-	unsigned long nr = PageHead(page) ? 1 : len >> PAGE_SHIFT;
+	unsigned long pfn = PHYS_PFN(phys), end = pfn + (len >> PAGE_SHIFT);
 
-	for (; nr; nr--, page++)
-		if (page_ref_count(page) != 1)
-			return true;
-	return false;
+	while (pfn < end) {
+		struct page *head = compound_head(pfn_to_page(pfn));
+
+		if (page_ref_count(head) != 1)
+			break;
+		pfn = page_to_pfn(head) + compound_nr(head);
+	}
+	return ((min(pfn, end) - PHYS_PFN(phys)) << PAGE_SHIFT);
 }
 
-/* Nobody can find a page of theirs any more, so that it can only become less true. */
-static bool is_held(const struct dma_heap_buffer *buffer)
+/* Nobody can find a page of theirs any more: what nobody has once, nobody will have. */
+static bool is_held(struct dma_heap_buffer *buffer)
 {
-	const struct dmaheap_memory *memory = buffer->memory;
-	size_t start = 0;
-	unsigned int i;
+	phys_addr_t phys;
+	size_t len, unheld;
 
-	if (!memory || buffer->pages != DMA_HEAP_PAGES_COUNTED)
+	if (!buffer->memory || buffer->pages != DMA_HEAP_PAGES_COUNTED)
 		return false;
-	for (i = 0; i < memory->nr; start = memory->chunks[i++].end) {
-		if (is_chunk_held(memory->chunks[i].phys, memory->chunks[i].end - start))
+	for (; buffer->unheld < buffer->size; buffer->unheld += unheld) {
+		len = dma_heap_buffer_chunk(buffer, buffer->unheld, &phys);
+		unheld = unheld_bytes(phys, len);
+		if (unheld < len) {
+			buffer->unheld += unheld;
 			return true;
+		}
 		cond_resched();
 	}
 	return false;
@@ -94,8 +101,25 @@ bool dmaheap_linger(struct dma_heap_buffer *buffer)
 	__module_get(buffer->heap->owner);
 	guard(mutex)(&lingering_lock);
 	list_add_tail(&buffer->link, &lingering);
-	queue_delayed_work(system_unbound_wq, &looking, INTERVAL);
+	/* Mostly somebody is just about to let go. */
+	queue_delayed_work(system_unbound_wq, &looking, 1);
 	return true;
+}
+
+/* dmaheap_linger_show - those that linger, a line each: who else has a page nobody knows */
+void dmaheap_linger_show(struct seq_file *file)
+{
+	const struct dma_heap_buffer *buffer;
+
+	seq_puts(file, "INODE SIZE HEAP PID COMMAND\n");
+	guard(mutex)(&lingering_lock);
+	list_for_each_entry(buffer, &lingering, link) {
+		seq_printf(file, "%lu %zu", buffer->ino, buffer->size);
+		dmaheap_show_word(file, dma_heap_get_name(buffer->heap));
+		seq_printf(file, " %d", buffer->pid);
+		dmaheap_show_word(file, buffer->comm);
+		seq_putc(file, '\n');
+	}
 }
 
 /* dmaheap_linger_exit - no heap's module is left; who let go of the last may not be done yet */

@@ -299,7 +299,7 @@ static bool empty_pools_on(const nodemask_t *nodes)
 
 /*
  * Nobody is killed as long as there is anything left here that would help: of nodes that the one who has
- * no memory may have some from, and not what somebody else has just taken.  Whoever is about to give it
+ * no memory may have a buffer's from, and not what somebody else has just taken.  Whoever is about to give it
  * back, with the locks that this takes, gets a second for that, but no more: he may himself be waiting
  * for memory.
  */
