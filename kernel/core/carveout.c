@@ -10,6 +10,7 @@
 
 #include <linux/bitmap.h>
 #include <linux/ctype.h>
+#include <linux/delay.h>
 #include <linux/io.h>
 #include <linux/ioport.h>
 #include <linux/kernel.h>
@@ -73,15 +74,35 @@ static void unmap_window(const struct carveout *carveout, void *window)
 		memunmap(window);
 }
 
-static int zero(const struct carveout *carveout, phys_addr_t phys, size_t len, bool killable)
+/* The same, of less if there is no memory to map more, after a second if there is none for anything. */
+static void *map_any_window(const struct carveout *carveout, phys_addr_t phys, size_t *len)
+{
+	void *window;
+	int i;
+
+	for (i = 0; i < 100; i++) {
+		window = map_window(carveout, phys, *len);
+		if (window)
+			return window;
+		if (*len > PAGE_SIZE)
+			*len = PAGE_SIZE;
+		else
+			msleep(10);
+	}
+	return NULL;
+}
+
+/* Who allocates is told that it failed; but what cannot be zeroed when it is freed is lost. */
+static int zero(const struct carveout *carveout, phys_addr_t phys, size_t len, bool may_fail)
 {
 	while (len) {
 		size_t part = min_t(size_t, len, WINDOW);
 		void *window;
 
-		if (killable && fatal_signal_pending(current))
+		if (may_fail && fatal_signal_pending(current))
 			return -EINTR;
-		window = map_window(carveout, phys, part);
+		window = may_fail ? map_window(carveout, phys, part) :
+				    map_any_window(carveout, phys, &part);
 		if (!window)
 			return -ENOMEM;
 		memset(window, 0, part);
