@@ -42,15 +42,11 @@ static struct page *alloc_order(unsigned long nr, phys_addr_t highest, gfp_t mor
 /*
  * Can what is on a page be moved, at a glance and without a lock?  It is not worth trying
  * a range in which something cannot.  Pages that nobody holds are free, on their way there, or
- * tails of others.  What is being read or written may be so for as long as a file system in user space
- * likes, and whoever moves pages waits for that, whatever kills him.
+ * tails of others.
  */
 static bool is_movable(struct page *page)
 {
-	struct folio *folio = page_folio(page);
-
-	if (PageReserved(page) || PageHuge(page) || folio_test_locked(folio) ||
-	    folio_test_writeback(folio))
+	if (PageReserved(page) || PageHuge(page))
 		return false;
 	return !page_count(page) || PageLRU(page) || PageBuddy(page) ||
 	       compat_has_movable_ops(page);
