@@ -273,8 +273,10 @@ static bool run_within(struct input *input, unsigned int limit)
 
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
-	if (!WIFSIGNALED(status))
+	if (!WIFSIGNALED(status)) {
+		died += WEXITSTATUS(status) != 0;
 		return true;
+	}
 	died += WTERMSIG(status) != SIGALRM;
 	return WTERMSIG(status) != SIGALRM;
 }

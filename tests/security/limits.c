@@ -316,12 +316,22 @@ static int lingering(void)
 	return sum_of("/sys/kernel/debug/dmaheap/lingering", "%*d %lld") / (4 * MIB);
 }
 
+static long long module_users(void)
+{
+	char format[80];
+
+	snprintf(format, sizeof(format), "%s %%*d %%lld", heap_kind()->modules[0]);
+	return sum_of("/proc/modules", format);
+}
+
 static void pages_of(const char *name, const char *charge, const char *quota)
 {
 	bool locked = strcmp(charge, "none");
-	int heap;
+	long long users;
+	int heap, i;
 
 	heap_use(name);
+	users = module_users();
 	if (heap_is_uncounted()) /* of whose pages no pipe can have any */
 		return;
 	heap = heap_open();
@@ -332,12 +342,17 @@ static void pages_of(const char *name, const char *charge, const char *quota)
 	as_user(1002, locked ? refused_memory : refused_quota, heap);
 	as_user(1001, four, heap);
 	check_equal(lingering(), 1);
+	check_equal(module_users(), users + 1);
 	/* Its memory is not given back yet, as if the buffer were still there. */
 	check_errno(module_unload(heap_kind()->modules[0]), EAGAIN);
 	close(pipe_of_others[0]);
 	close(pipe_of_others[1]);
 	as_user(1002, four_soon, heap);
 	check_equal(lingering(), 0);
+	/* Who has just given it back is about to let go of the module. */
+	for (i = 0; i < 100 && module_users() != users; i++)
+		usleep(10000);
+	check_equal(module_users(), users);
 	set_user_max("0");
 	file_write(CHARGE, "none");
 }
