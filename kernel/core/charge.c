@@ -218,8 +218,8 @@ static void uncharge_user(struct dmaheap_users *users, struct dmaheap_charge *ch
 /*
  * dmaheap_charge - the current process pays for pages of a heap
  *
- * Before they are taken, so that who may not have them takes none from others; only what a heap gives
- * beyond what was asked for is looked at afterwards.  -EDQUOT: it would have more of this heap than
+ * Before they are taken, so that who may not have them takes none from others; only what a heap has from
+ * another is looked at afterwards.  -EDQUOT: it would have more of this heap than
  * each user may; -ENOMEM: more locked than it may.
  */
 int dmaheap_charge(struct dmaheap_users *users, unsigned long pages,

@@ -57,6 +57,7 @@ enum dmaheap_count {
  * @lock:	protects @ops: read around each call, written while it becomes NULL
  * @lock_key:	each heap's lock is of a class of its own
  * @ops:	NULL once the heap is removed
+ * @granule:	bytes that sizes of its buffers are multiples of
  * @bytes:	of all its buffers ever, by &enum dmaheap_count
  * @pool:	pages for buffers to come, or NULL
  * @users:	what each user has
@@ -71,6 +72,7 @@ struct dma_heap {
 	struct rw_semaphore lock;
 	struct lock_class_key lock_key;
 	const struct dma_heap_ops *ops;
+	size_t granule;
 	atomic64_t bytes[DMAHEAP_NR_COUNTS];
 	struct dmaheap_pool *pool;
 	struct dmaheap_users users;
@@ -249,6 +251,7 @@ bool dmaheap_kernel_has(const char *name);
 /* heap.c: the registry */
 void dmaheap_free(struct device *dev);
 int dmaheap_check_request(u64 len, u32 fd_flags, u64 heap_flags);
+size_t dmaheap_rounded(const struct dma_heap *heap, size_t len);
 
 /* buffer.c: memory of a buffer */
 int dmaheap_reserve(struct dma_heap_buffer *buffer, unsigned int room);
@@ -295,7 +298,7 @@ unsigned int dmaheap_order_index(unsigned int order);
 int dmaheap_pool_fill(struct dmaheap_pool *pool, size_t len);
 int dmaheap_pool_top_up(struct dmaheap_pool *pool, size_t len, int nid);
 struct page *dmaheap_alloc_below(phys_addr_t highest, unsigned int order, gfp_t gfp);
-struct page *dmaheap_alloc_range(unsigned long nr, phys_addr_t highest);
+struct page *dmaheap_alloc_range(unsigned long nr, phys_addr_t highest, bool patient);
 
 /* mapping.c: the buffer as devices see it */
 bool dmaheap_has_pages(const struct dma_heap_buffer *buffer);

@@ -96,6 +96,7 @@ static struct dma_heap *heap_create(const struct dma_heap_export_info *exp_info,
 	heap->owner = owner;
 	heap->priv = exp_info->priv;
 	heap->ops = exp_info->ops;
+	heap->granule = heap->ops->granule ? heap->ops->granule(heap) : PAGE_SIZE;
 	heap->name = kstrdup(exp_info->name, GFP_KERNEL);
 	err = heap->name ? 0 : -ENOMEM;
 	if (!err)
@@ -278,6 +279,12 @@ int dmaheap_check_request(u64 len, u32 fd_flags, u64 heap_flags)
 	return 0;
 }
 
+/* dmaheap_rounded - bytes of a heap's buffer that @len were asked for of; 0: more than can be said */
+size_t dmaheap_rounded(const struct dma_heap *heap, size_t len)
+{
+	return len > ULONG_MAX - (heap->granule - 1) ? 0 : ALIGN(len, heap->granule);
+}
+
 static struct dma_buf *allocate_locked(struct dma_heap *heap, size_t len, u32 fd_flags,
 				       u64 heap_flags)
 {
@@ -302,7 +309,7 @@ static struct dma_buf *allocate_locked(struct dma_heap *heap, size_t len, u32 fd
 /**
  * dma_heap_buffer_alloc - allocate a buffer from a heap, for a driver
  * @heap:	the heap, by dma_heap_find_by_name()
- * @len:	bytes; rounded up to whole pages
+ * @len:	bytes; rounded up to whole pages, or what else the heap's buffers are made of
  * @fd_flags:	access mode for file descriptors made of the buffer later, and O_CLOEXEC,
  *		which has no effect here
  * @heap_flags:	0
@@ -319,16 +326,19 @@ static struct dma_buf *allocate_locked(struct dma_heap *heap, size_t len, u32 fd
 struct dma_buf *dma_heap_buffer_alloc(struct dma_heap *heap, size_t len, u32 fd_flags,
 				      u64 heap_flags)
 {
+	size_t size = dmaheap_rounded(heap, len);
 	struct dma_buf *dmabuf;
 	int err = dmaheap_check_request(len, fd_flags, heap_flags);
 
 	if (err)
 		return ERR_PTR(err);
+	if (!size)
+		return ERR_PTR(-ENOMEM);
 	/* Killable: a removal may be waiting ahead of us for a long allocation. */
 	err = down_read_killable(&heap->lock);
 	if (err)
 		return ERR_PTR(err);
-	dmabuf = allocate_locked(heap, PAGE_ALIGN(len), fd_flags, heap_flags);
+	dmabuf = allocate_locked(heap, size, fd_flags, heap_flags);
 	up_read(&heap->lock);
 	return dmabuf;
 }

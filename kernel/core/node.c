@@ -34,8 +34,8 @@ struct node_ioctl {
 };
 
 /*
- * The buffer pays what it is, which may be more than what was asked for, to the heap that it is of: a
- * heap may take it from another, which it then holds.  Of what a heap exports by itself nobody knows
+ * The buffer pays to the heap that it is of: a heap may take it from another, which it then holds, and
+ * whose buffers may be longer than what was asked for.  Of what a heap exports by itself nobody knows
  * when it goes, and what it gives a second time, maybe to two at a time, is paid for.
  */
 static int pay(struct dma_heap *heap, struct dma_buf *dmabuf, struct dmaheap_charge *charge)
@@ -64,10 +64,11 @@ static int pay(struct dma_heap *heap, struct dma_buf *dmabuf, struct dmaheap_cha
 static struct dma_buf *allocate_charged(struct dma_heap *heap,
 					const struct dma_heap_allocation_data *data)
 {
+	size_t size = dmaheap_rounded(heap, data->len);
 	struct mem_cgroup *payer, *outer;
 	struct dmaheap_charge charge;
 	struct dma_buf *dmabuf;
-	int err = dmaheap_charge(&heap->users, PAGE_ALIGN(data->len) >> PAGE_SHIFT, &charge);
+	int err = size ? dmaheap_charge(&heap->users, size >> PAGE_SHIFT, &charge) : -ENOMEM;
 
 	if (err) /* of a heap that is gone nobody can have too much */
 		return ERR_PTR(READ_ONCE(heap->ops) ? err : -ENODEV);

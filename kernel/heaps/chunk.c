@@ -68,19 +68,21 @@ static const struct dma_heap_buffer_ops chunk_buffer_ops = {
 	.pages = DMA_HEAP_PAGES_LENT,
 };
 
-/* The last chunk is a whole one, too: the buffer is as long as its chunks. */
 static struct dma_buf *chunk_allocate(struct dma_heap *heap, unsigned long len, u32 fd_flags,
 				      u64 heap_flags)
 {
-	size_t size = chunk_size(dma_heap_get_drvdata(heap));
+	return dma_heap_buffer_export(heap, &chunk_buffer_ops, len, fd_flags);
+}
 
-	if (len > ULONG_MAX - (size - 1))
-		return ERR_PTR(-ENOMEM);
-	return dma_heap_buffer_export(heap, &chunk_buffer_ops, ALIGN(len, size), fd_flags);
+/* The last chunk is a whole one, too: a buffer is as long as its chunks. */
+static size_t chunk_granule(struct dma_heap *heap)
+{
+	return chunk_size(dma_heap_get_drvdata(heap));
 }
 
 static const struct dma_heap_ops chunk_ops = {
 	.allocate = chunk_allocate,
+	.granule = chunk_granule,
 };
 
 static LIST_HEAD(chunked);

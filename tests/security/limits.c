@@ -489,6 +489,92 @@ static void by_what_it_takes(void)
 	set_user_max("0");
 }
 
+#define MOST_TILES 128
+
+/* The last that there are; then it is a limit that there is no more for, not that there is no more. */
+static void last_four(int heap)
+{
+	int i;
+
+	for (i = 0; i < 4; i++)
+		must(heap_try(heap, 1));
+	check_errno(heap_try(heap, 1), EDQUOT);
+}
+
+/* As long as it is taken, nobody else has it. */
+static void before_it_is_taken(void)
+{
+	int heap, tiles[MOST_TILES], n = 0;
+
+	heap_use("tiles");
+	heap = heap_open();
+	while (n < MOST_TILES && (tiles[n] = heap_try(heap, 1)) >= 0)
+		n++;
+	check(n > 4 && n < MOST_TILES);
+	for (n = 0; n < 4; n++)
+		close(tiles[n]);
+	set_user_max("4160K");
+	as_user(1000, last_four, heap);
+	set_user_max("0");
+}
+
+/* ---- of any heap ---- */
+
+static bool is_there(const struct heap_kind *kind)
+{
+	must(setenv("HEAP", kind->name, 1));
+	return !access(heap_node(), F_OK);
+}
+
+static void of_each_heap(void)
+{
+	const struct heap_kind *kind;
+	int heap;
+
+	for (kind = heap_kinds; kind->name; kind++) {
+		if (!is_there(kind))
+			continue;
+		tap_say("%s", kind->name);
+		heap = heap_open();
+		set_user_max("8M");
+		as_user(1000, within_quota, heap);
+		set_user_max("0");
+		file_write(CHARGE, "memlock");
+		as_user(1000, two_of_four, heap);
+		file_write(CHARGE, "none");
+		close(heap);
+	}
+}
+
+static int owner;
+
+static void ask_as_driver(int heap)
+{
+	struct dmaheap_test_alloc data = { .len = 8 * MIB, .fd_flags = O_CLOEXEC };
+
+	set_memlock(4096);
+	must(ioctl(owner, DMAHEAP_TEST_ALLOC, &data));
+	/* Both limits are there. */
+	check_errno(heap_try(heap, 4097), EDQUOT);
+	must(heap_try(heap, 4096));
+	check_errno(heap_try(heap, 4096), EDQUOT);
+}
+
+static void of_a_driver(void)
+{
+	struct dmaheap_test_heap name = {};
+	int heap = heap_open();
+
+	owner = device_open();
+	snprintf(name.name, sizeof(name.name), "%s", heap_name());
+	must(ioctl(owner, DMAHEAP_TEST_HOLD, &name));
+	set_user_max("4096");
+	file_write(CHARGE, "memlock");
+	as_user(1000, ask_as_driver, heap);
+	file_write(CHARGE, "none");
+	set_user_max("0");
+}
+
 static void four_of_each(int heap)
 {
 	int one = must(heap_try(heap, 4 * MIB)), two = must(heap_try(heap, 4 * MIB));
@@ -505,8 +591,6 @@ static void eight(int heap)
 {
 	must(heap_try(heap, 8 * MIB));
 }
-
-static int owner;
 
 /* With a buffer that outlives the heap that it was asked of. */
 static void borrow_and_remove(int heap)
@@ -582,6 +666,32 @@ static void nonsense(void)
 	check(refuses(user_max_file(heap_name()), "18446744073709551616"));
 }
 
+static bool has_groups(void)
+{
+	FILE *file = fopen("/proc/cgroups", "re");
+	char line[128];
+	bool has = false;
+
+	while (file && fgets(line, sizeof(line), file))
+		has = has || (!strncmp(line, "memory", 6) && strstr(line, "1\n"));
+	if (file)
+		fclose(file);
+	return has;
+}
+
+/* Who has none cannot be charged: it is said at once, and nothing has changed. */
+static void without_groups(void)
+{
+	int fd = must(open(CHARGE, O_RDWR));
+	char text[64] = "";
+
+	if (has_groups())
+		tap_skip("this machine has memory cgroups");
+	check_errno(write(fd, "cgroup", 6), EOPNOTSUPP);
+	must(pread(fd, text, sizeof(text) - 1, 0));
+	check(!strncmp(text, "none", 4));
+}
+
 static const struct test tests[] = {
 	TEST(memlock, "memlock: a user has its limit, root has none"),
 	TEST(pays_until_the_end, "memlock: who asked pays until the buffer is gone"),
@@ -597,8 +707,12 @@ static const struct test tests[] = {
 	TEST(user_max_of_many, "each of 300 users has its own"),
 	TEST(of_another_heap, "a buffer that a heap has from another counts for that one"),
 	TEST(by_what_it_takes, "what counts is what a buffer takes"),
+	TEST(before_it_is_taken, "and before it is taken"),
+	TEST(of_each_heap, "whatever heap it is"),
+	TEST(of_a_driver, "nothing counts that a driver has asked for"),
 	TEST(of_no_heap, "a heap that is gone is ENODEV, whatever the limits"),
 	TEST(nonsense, "what makes no sense is refused"),
+	TEST(without_groups, "so is a cgroup where there are none"),
 };
 
 TAP_MAIN(tests)

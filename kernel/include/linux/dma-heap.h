@@ -25,17 +25,21 @@ struct dma_heap;
 
 /**
  * struct dma_heap_ops - what a heap can do
- * @allocate:	make a dma-buf of @len bytes (a multiple of the page size, not 0),
+ * @allocate:	make a dma-buf of @len bytes (a multiple of the granule, not 0),
  *		all of them zero.  @fd_flags is for &dma_buf_export_info.flags and
  *		has been checked, as has @heap_flags.  Returns the dma-buf or an
  *		ERR_PTR(); -ENOMEM when there is no memory, -EINTR when a fatal
  *		signal is pending.  Called in process context, without locks that
  *		the heap could know; may sleep.  Never called again once
  *		dma_heap_remove() has returned.
+ * @granule:	bytes that the sizes of all its buffers are multiples of: a power of two, at
+ *		least the page size.  Asked once, when it is published.  May be NULL: a page;
+ *		the kernel's own structure ends before this.
  */
 struct dma_heap_ops {
 	struct dma_buf *(*allocate)(struct dma_heap *heap, unsigned long len, u32 fd_flags,
 				    u64 heap_flags);
+	size_t (*granule)(struct dma_heap *heap);
 };
 
 /**
