@@ -106,7 +106,8 @@ static const struct dmaheap_region_ops area_ops = {
 /**
  * dma_heap_areas_size - how much memory all areas of CMA have together
  *
- * Of one whose size is not known it is what it has at most.
+ * The default one, whose size nobody says, has no more; where there are several, all of it may be taken
+ * in vain for a buffer that is longer.
  *
  * Context: any.
  * Return: bytes, whether free or not.

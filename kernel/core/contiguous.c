@@ -39,26 +39,35 @@ static struct page *alloc_order(unsigned long nr, phys_addr_t highest, gfp_t mor
 
 /* ---- ranges ---- */
 
+/* Whoever moves it waits for its reader or writer, maybe a file system in user space, whatever kills him. */
+static bool is_under_io(struct page *page)
+{
+	struct folio *folio = page_folio(page);
+
+	return folio_test_locked(folio) || folio_test_writeback(folio);
+}
+
 /*
  * Can what is on a page be moved, at a glance and without a lock?  It is not worth trying
  * a range in which something cannot.  Pages that nobody holds are free, on their way there, or
  * tails of others.
  */
-static bool is_movable(struct page *page)
+static bool is_movable(struct page *page, bool patient)
 {
-	if (PageReserved(page) || PageHuge(page))
+	if (PageReserved(page) || PageHuge(page) || (!patient && is_under_io(page)))
 		return false;
 	return !page_count(page) || PageLRU(page) || PageBuddy(page) ||
 	       compat_has_movable_ops(page);
 }
 
 /* Up to where a range cannot be moved: pages from its start, 0 if all can. */
-static unsigned long find_obstacle(struct zone *zone, unsigned long first, unsigned long nr)
+static unsigned long find_obstacle(struct zone *zone, unsigned long first, unsigned long nr,
+				   bool patient)
 {
 	for (; nr; nr--) {
 		struct page *page = pfn_to_online_page(first + nr - 1);
 
-		if (!page || page_zone(page) != zone || !is_movable(page))
+		if (!page || page_zone(page) != zone || !is_movable(page, patient))
 			break;
 	}
 	return nr;
@@ -78,7 +87,8 @@ static bool clear_range(struct page *page, unsigned long nr)
  * Goes through a zone, by blocks that the buddy allocator could have given.  All of a pageblock has to
  * be movable, even if only a part is wanted: the kernel sets whole ones apart.
  */
-static struct page *alloc_range_in(struct zone *zone, unsigned long nr, unsigned long end)
+static struct page *alloc_range_in(struct zone *zone, unsigned long nr, unsigned long end,
+				   bool patient)
 {
 	unsigned long looked_at = round_up(nr, pageblock_nr_pages);
 	unsigned long step =
@@ -87,7 +97,7 @@ static struct page *alloc_range_in(struct zone *zone, unsigned long nr, unsigned
 
 	end = min(end, zone_end_pfn(zone));
 	while (pfn + nr <= end && !fatal_signal_pending(current)) {
-		obstacle = find_obstacle(zone, pfn, looked_at);
+		obstacle = find_obstacle(zone, pfn, looked_at, patient);
 		if (!obstacle &&
 		    !compat_alloc_contig_range(pfn, pfn + nr, GFP_KERNEL | __GFP_NOWARN))
 			return pfn_to_page(pfn);
@@ -102,9 +112,10 @@ static struct page *alloc_range_in(struct zone *zone, unsigned long nr, unsigned
  * address; zeroed
  *
  * The highest zones first: low memory is for devices that reach no other.  ZONE_MOVABLE is kept
- * free of what cannot be moved, as buffers cannot, so that memory can be unplugged.
+ * free of what cannot be moved, as buffers cannot, so that memory can be unplugged.  A @patient caller also
+ * has others moved who are under I/O as it comes, of which there are more the smaller the memory is.
  */
-struct page *dmaheap_alloc_range(unsigned long nr, phys_addr_t highest)
+struct page *dmaheap_alloc_range(unsigned long nr, phys_addr_t highest, bool patient)
 {
 	unsigned long end = PHYS_PFN(highest) + 1;
 	struct page *page = NULL;
@@ -115,7 +126,7 @@ struct page *dmaheap_alloc_range(unsigned long nr, phys_addr_t highest)
 			struct zone *zone = &NODE_DATA(node)->node_zones[i];
 
 			if (populated_zone(zone) && !page)
-				page = alloc_range_in(zone, nr, end);
+				page = alloc_range_in(zone, nr, end, patient);
 		}
 	/* The kernel may or may not have zeroed it, as it was started. */
 	if (page && !clear_range(page, nr)) {
@@ -151,8 +162,9 @@ int dma_heap_buffer_add_contiguous(struct dma_heap_buffer *buffer, phys_addr_t h
 	if (err)
 		return err;
 	page = alloc_order(nr, highest, dma_heap_buffer_gfp(buffer));
+	/* Whoever maps a late one first may hold locks of a driver that others wait for. */
 	if (!page && !buffer->payer)
-		page = dmaheap_alloc_range(nr, highest);
+		page = dmaheap_alloc_range(nr, highest, !buffer->ops->late);
 	if (!page)
 		return fatal_signal_pending(current) ? -EINTR : -ENOMEM;
 	err = dma_heap_buffer_add(buffer, page_to_phys(page), len);

@@ -38,6 +38,8 @@ static size_t unheld_bytes(phys_addr_t phys, size_t len)
 		if (page_ref_count(head) != 1)
 			break;
 		pfn = page_to_pfn(head) + compound_nr(head);
+		if (!(pfn % 1024))
+			cond_resched();
 	}
 	return ((min(pfn, end) - PHYS_PFN(phys)) << PAGE_SHIFT);
 }
@@ -57,7 +59,6 @@ static bool is_held(struct dma_heap_buffer *buffer)
 			buffer->unheld += unheld;
 			return true;
 		}
-		cond_resched();
 	}
 	return false;
 }
@@ -75,9 +76,11 @@ static void look(struct work_struct *work)
 	LIST_HEAD(gone);
 
 	scoped_guard(mutex, &lingering_lock) {
-		list_for_each_entry_safe(buffer, next, &lingering, link)
+		list_for_each_entry_safe(buffer, next, &lingering, link) {
 			if (!is_held(buffer))
 				list_move(&buffer->link, &gone);
+			cond_resched();
+		}
 		if (!list_empty(&lingering))
 			queue_delayed_work(system_unbound_wq, &looking, INTERVAL);
 	}

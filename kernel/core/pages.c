@@ -348,7 +348,7 @@ static int add_ranges(struct dma_heap_buffer *buffer, phys_addr_t highest, size_
 
 	while (!err && (missing = dma_heap_buffer_missing(buffer))) {
 		size = min(missing, most);
-		page = dmaheap_alloc_range(size >> PAGE_SHIFT, highest);
+		page = dmaheap_alloc_range(size >> PAGE_SHIFT, highest, true);
 		if (!page)
 			return fatal_signal_pending(current) ? -EINTR : -ENOMEM;
 		err = add_pieces(buffer, page_to_phys(page), size, longest);

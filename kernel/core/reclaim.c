@@ -301,7 +301,8 @@ static bool empty_pools_on(const nodemask_t *nodes)
  * Nobody is killed as long as there is anything left here that would help: of nodes that the one who has
  * no memory may have a buffer's from, and not what somebody else has just taken.  Whoever is about to give it
  * back, with the locks that this takes, gets a second for that, but no more: he may himself be waiting
- * for memory.
+ * for memory.  Who is to die already is not kept from it: what he lacks may be of a node that only his
+ * mapping is bound to, which nobody can see here.
  */
 static int before_oom_kill(struct notifier_block *notifier, unsigned long unused, void *freed)
 {
@@ -309,6 +310,8 @@ static int before_oom_kill(struct notifier_block *notifier, unsigned long unused
 	nodemask_t nodes;
 	unsigned int i;
 
+	if (fatal_signal_pending(current))
+		return NOTIFY_OK;
 	dmaheap_usable_nodes(&nodes);
 	before = given_back_on(&nodes);
 	for (i = 0; i < 100; i++) {

@@ -39,7 +39,9 @@ enum dma_heap_cpu {
  *		be handed to the kernel again (O_DIRECT and the like).  By such a reference
  *		somebody may still hold a page when it comes back by
  *		&dma_heap_buffer_ops.free, which therefore drops a reference
- *		(__free_pages(), put_page()) and does not reuse the page by itself.
+ *		(__free_pages(), put_page()) and does not reuse the page by itself.  The heap has
+ *		no other reference than that one: where buffers are limited, one that is gone is
+ *		kept until nobody else has a page of it
  * @DMA_HEAP_PAGES_LENT: there are pages, but an allocator counts them in its own way (CMA, the
  *		DMA API): nobody else may hold them, and mmap() enters them without a reference
  * @DMA_HEAP_PAGES_NONE: the kernel neither maps nor counts the memory.  The CPU never maps it
