@@ -31,7 +31,8 @@
 
 /**
  * struct importer - an open /dev/dmaheap_test
- * @lock:	protects all of it: one call at a time
+ * @lock:	protects all of it, but what is atomic; calls that are shared only read it, and are made
+ *		against each other
  * @dev:	the device, or NULL
  * @attached:	&struct attached by id
  * @let_go:	mappings that it gave up when it was suspended
@@ -42,7 +43,7 @@
  * @shadows:	of dma-bufs, see witness.h
  */
 struct importer {
-	struct mutex lock;
+	struct rw_semaphore lock;
 	struct device *dev;
 	struct xarray attached;
 	u32 let_go;
@@ -53,11 +54,14 @@ struct importer {
 	struct list_head shadows;
 };
 
-/* An attachment; @maps counts maps not yet unmapped by direction. */
+/*
+ * An attachment; @maps counts maps not yet unmapped by direction.  Our exporter keeps a mapping until
+ * detach, so @sgt is valid as long as that, once there was one.
+ */
 struct attached {
 	struct dma_buf_attachment *attachment;
 	struct sg_table *sgt;
-	unsigned int maps[DMA_NONE];
+	atomic_t maps[DMA_NONE];
 };
 
 /* A heap published by a test; its buffers are @lender's, of which it has a reference, if any. */
@@ -125,11 +129,9 @@ static void detach(struct attached *attached)
 	unsigned int dir;
 
 	for (dir = 0; dir < ARRAY_SIZE(attached->maps); dir++)
-		while (attached->maps[dir]) {
-			attached->maps[dir]--;
+		while (atomic_dec_if_positive(&attached->maps[dir]) >= 0)
 			dma_buf_unmap_attachment_unlocked(attached->attachment, attached->sgt,
 							  dir);
-		}
 	dma_buf_detach(dmabuf, attached->attachment);
 	dma_buf_put(dmabuf);
 	kfree(attached);
@@ -185,8 +187,8 @@ static long test_map(struct importer *importer, void *arg)
 	sgt = dma_buf_map_attachment_unlocked(attached->attachment, data->direction);
 	if (IS_ERR(sgt))
 		return PTR_ERR(sgt);
-	attached->sgt = sgt;
-	attached->maps[data->direction]++;
+	WRITE_ONCE(attached->sgt, sgt);
+	atomic_inc(&attached->maps[data->direction]);
 	describe_table(importer->dev, sgt, data);
 	return 0;
 }
@@ -238,8 +240,9 @@ static long test_name(struct importer *importer, void *arg)
 
 static bool is_mapped(const struct attached *attached)
 {
-	return attached->maps[DMA_BIDIRECTIONAL] || attached->maps[DMA_TO_DEVICE] ||
-	       attached->maps[DMA_FROM_DEVICE];
+	return atomic_read(&attached->maps[DMA_BIDIRECTIONAL]) ||
+	       atomic_read(&attached->maps[DMA_TO_DEVICE]) ||
+	       atomic_read(&attached->maps[DMA_FROM_DEVICE]);
 }
 
 static long test_unmap(struct importer *importer, void *arg)
@@ -249,10 +252,10 @@ static long test_unmap(struct importer *importer, void *arg)
 
 	if (!attached)
 		return -ENOENT;
-	if (data->direction >= DMA_NONE || !attached->maps[data->direction])
+	if (data->direction >= DMA_NONE ||
+	    atomic_dec_if_positive(&attached->maps[data->direction]) < 0)
 		return -EINVAL;
-	attached->maps[data->direction]--;
-	dma_buf_unmap_attachment_unlocked(attached->attachment, attached->sgt,
+	dma_buf_unmap_attachment_unlocked(attached->attachment, READ_ONCE(attached->sgt),
 					  data->direction);
 	return 0;
 }
@@ -268,13 +271,15 @@ static int suspend(struct device *dev)
 	struct importer *importer = device_importer(dev);
 	struct attached *attached;
 	unsigned long id;
-	unsigned int dir, i;
+	unsigned int dir;
+	int i;
 
 	if (!importer)
 		return 0;
 	xa_for_each(&importer->attached, id, attached)
 		for (dir = 0; dir < ARRAY_SIZE(attached->maps); dir++)
-			for (i = 0; i < attached->maps[dir]; i++, importer->let_go++)
+			for (i = 0; i < atomic_read(&attached->maps[dir]);
+			     i++, importer->let_go++)
 				dma_buf_unmap_attachment_unlocked(attached->attachment,
 								  attached->sgt, dir);
 	return 0;
@@ -283,16 +288,17 @@ static int suspend(struct device *dev)
 /* Maps as often as before, or as often as it can be; how often that was. */
 static unsigned int map_again(struct attached *attached, unsigned int dir)
 {
-	unsigned int wanted = attached->maps[dir];
+	int wanted = atomic_read(&attached->maps[dir]), mapped;
 	struct sg_table *sgt;
 
-	for (attached->maps[dir] = 0; attached->maps[dir] < wanted; attached->maps[dir]++) {
+	for (mapped = 0; mapped < wanted; mapped++) {
 		sgt = dma_buf_map_attachment_unlocked(attached->attachment, dir);
 		if (IS_ERR(sgt))
 			break;
 		attached->sgt = sgt;
 	}
-	return attached->maps[dir];
+	atomic_set(&attached->maps[dir], mapped);
+	return mapped;
 }
 
 static int resume(struct device *dev)
@@ -427,8 +433,8 @@ static long test_access(struct importer *importer, void *arg)
 	if (data->write && copy_from_user(bytes, user, data->len))
 		err = -EFAULT;
 	if (!err)
-		err = touch_device(importer->dev, attached->sgt, data->offset, bytes,
-				   data->len, data->write);
+		err = touch_device(importer->dev, READ_ONCE(attached->sgt), data->offset,
+				   bytes, data->len, data->write);
 	if (!err && !data->write && copy_to_user(user, bytes, data->len))
 		err = -EFAULT;
 	kvfree(bytes);
@@ -590,31 +596,42 @@ static long test_remove(struct importer *importer, void *arg)
 static const struct test_ioctl {
 	unsigned int number;
 	long (*call)(struct importer *importer, void *arg);
+	bool shared;
 } ioctls[] = {
 	/* clang-format off */
 	{ DMAHEAP_TEST_DEVICE, test_device },
 	{ DMAHEAP_TEST_ATTACH, test_attach },
 	{ DMAHEAP_TEST_DETACH, test_detach },
-	{ DMAHEAP_TEST_MAP, test_map },
-	{ DMAHEAP_TEST_UNMAP, test_unmap },
-	{ DMAHEAP_TEST_ACCESS, test_access },
+	{ DMAHEAP_TEST_MAP, test_map, .shared = true },
+	{ DMAHEAP_TEST_UNMAP, test_unmap, .shared = true },
+	{ DMAHEAP_TEST_ACCESS, test_access, .shared = true },
 	{ DMAHEAP_TEST_HOLD, test_hold },
-	{ DMAHEAP_TEST_ALLOC, test_alloc },
+	{ DMAHEAP_TEST_ALLOC, test_alloc, .shared = true },
 	{ DMAHEAP_TEST_ADD, test_add },
 	{ DMAHEAP_TEST_REMOVE, test_remove },
-	{ DMAHEAP_TEST_VMAP, test_vmap },
+	{ DMAHEAP_TEST_VMAP, test_vmap, .shared = true },
 	{ DMAHEAP_TEST_KEEP_VMAP, test_keep_vmap },
-	{ DMAHEAP_TEST_BEGIN, test_begin },
-	{ DMAHEAP_TEST_END, test_end },
+	{ DMAHEAP_TEST_BEGIN, test_begin, .shared = true },
+	{ DMAHEAP_TEST_END, test_end, .shared = true },
 	{ DMAHEAP_TEST_WITNESS, test_witness },
 	{ DMAHEAP_TEST_SHADOW, test_shadow },
 	{ DMAHEAP_TEST_EVICT, test_evict },
-	{ DMAHEAP_TEST_REQUIRE_CONTIGUOUS, test_require_contiguous },
+	{ DMAHEAP_TEST_REQUIRE_CONTIGUOUS, test_require_contiguous, .shared = true },
 	{ DMAHEAP_TEST_NAME, test_name },
 	{ DMAHEAP_TEST_UNCACHED, test_uncached },
 	{ DMAHEAP_TEST_LEAVE_OPEN, test_leave_open },
 	/* clang-format on */
 };
+
+static long call_locked(struct importer *importer, const struct test_ioctl *ioctl, void *arg)
+{
+	if (ioctl->shared) {
+		guard(rwsem_read)(&importer->lock);
+		return ioctl->call(importer, arg);
+	}
+	guard(rwsem_write)(&importer->lock);
+	return ioctl->call(importer, arg);
+}
 
 static long call_ioctl(struct importer *importer, const struct test_ioctl *ioctl,
 		       void __user *user)
@@ -636,8 +653,7 @@ static long call_ioctl(struct importer *importer, const struct test_ioctl *ioctl
 
 	if (copy_from_user(&data, user, _IOC_SIZE(ioctl->number)))
 		return -EFAULT;
-	scoped_guard(mutex, &importer->lock)
-		err = ioctl->call(importer, &data);
+	err = call_locked(importer, ioctl, &data);
 	if (!err && _IOC_DIR(ioctl->number) & _IOC_READ &&
 	    copy_to_user(user, &data, _IOC_SIZE(ioctl->number)))
 		err = -EFAULT;
@@ -660,7 +676,7 @@ static int test_open(struct inode *inode, struct file *file)
 
 	if (!importer)
 		return -ENOMEM;
-	mutex_init(&importer->lock);
+	init_rwsem(&importer->lock);
 	xa_init_flags(&importer->attached, XA_FLAGS_ALLOC1);
 	INIT_LIST_HEAD(&importer->published);
 	INIT_LIST_HEAD(&importer->shadows);
@@ -685,7 +701,6 @@ static int test_release(struct inode *inode, struct file *file)
 	dma_heap_put(importer->held);
 	list_for_each_entry_safe(published, next, &importer->published, link)
 		unpublish(published);
-	mutex_destroy(&importer->lock);
 	kfree(importer);
 	return 0;
 }
