@@ -427,6 +427,37 @@ static void driver(void)
 	drop_group();
 }
 
+static void as_much_as_it_has(int heap)
+{
+	const uint64_t half = heap_kind()->size / 2;
+	int fd = must(heap_try(heap, half));
+
+	check(group_number("memory.current") < 8 * MIB);
+	close(fd);
+}
+
+/* It is no cgroup's: whose it is says user_max. */
+static void set_aside(void)
+{
+	const struct heap_kind *kind;
+	int heap, tried = 0;
+
+	make_group();
+	file_write(GROUP "/memory.max", "16777216");
+	for (kind = heap_kinds; kind->name; kind++) {
+		must(setenv("HEAP", kind->name, 1));
+		if (!kind->size || access(heap_node(), F_OK))
+			continue;
+		heap = heap_open();
+		in_group(as_much_as_it_has, heap);
+		close(heap);
+		tried++;
+	}
+	drop_group();
+	if (!tried)
+		tap_skip("no memory is set aside here");
+}
+
 static void thirty_two(int heap)
 {
 	int fd = must(heap_try(heap, 32 * MIB));
@@ -475,6 +506,7 @@ static const struct test tests[] = {
 	TEST(nothing_kept, "what somebody asks for in vain is not kept from others"),
 	TEST(needed_by_another, "who has asked pays, not who needs it first"),
 	TEST(driver, "nobody pays for what a driver has asked for"),
+	TEST(set_aside, "nor for memory that was set aside"),
 	TEST(pool, "a pool has pages of nobody, and keeps them"),
 };
 

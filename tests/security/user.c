@@ -41,11 +41,12 @@ static void in_child(void (*run)(int fd), int fd)
 
 /* ---- what can be written ---- */
 
-static int writable_by_others;
+static int writable_by_others, looked_at_modes;
 
 static int look_at_mode(const char *path, const struct stat *st, int type, struct FTW *where)
 {
 	(void)where;
+	looked_at_modes += type == FTW_F;
 	if (type == FTW_F && st->st_mode & 022) {
 		tap_say("%s has mode %o", path, st->st_mode & 0777);
 		writable_by_others++;
@@ -78,29 +79,47 @@ static void only_root_writes(void)
 	look_below("/sys/class/dma_heap", "", look_at_mode);
 	look_below("/sys/class/dmaheap", "", look_at_mode);
 	look_below("/sys/module", "dmaheap", look_at_mode);
+	check(looked_at_modes > 20);
 	check_equal(writable_by_others, 0);
 }
 
 /* ---- what can be seen ---- */
 
+#define DEBUGFS "/sys/kernel/debug"
+
+static int files_of_debugfs;
+
+static int try_file(const char *path, const struct stat *st, int type, struct FTW *where)
+{
+	(void)where;
+	if (type != FTW_F)
+		return 0;
+	tap_say("%s has mode %o", path, st->st_mode & 0777);
+	check_equal(st->st_mode & 077, 0);
+	check_errno(open(path, O_RDONLY), EACCES);
+	check_errno(open(path, O_WRONLY), EACCES);
+	files_of_debugfs++;
+	return 0;
+}
+
 static void look_at_debugfs(int unused)
 {
 	(void)unused;
 	become_user();
-	check_errno(open("/sys/kernel/debug/dmaheap/buffers", O_RDONLY), EACCES);
-	check_errno(open("/sys/kernel/debug/dmaheap/mistakes", O_RDONLY), EACCES);
+	check_equal(nftw(DEBUGFS "/dmaheap", try_file, 16, FTW_PHYS), 0);
+	check(files_of_debugfs >= 3);
 }
 
+/* Also if somebody opens up the mount point. */
 static void debugfs(void)
 {
 	struct stat st;
 
-	/* Also if somebody opens up the mount point. */
-	must(stat("/sys/kernel/debug/dmaheap/buffers", &st));
+	must(stat(DEBUGFS, &st));
 	check_equal(st.st_mode & 077, 0);
-	must(stat("/sys/kernel/debug/dmaheap/mistakes", &st));
-	check_equal(st.st_mode & 077, 0);
+	must(chmod(DEBUGFS, 0755));
 	in_child(look_at_debugfs, -1);
+	must(chmod(DEBUGFS, st.st_mode & 07777));
 }
 
 static regex_t address, ours;
