@@ -90,6 +90,7 @@ static void open_common_files(void)
 		"/sys/module/dmaheap_core/parameters/charge",
 		"/sys/module/dmaheap_core/parameters/check",
 		"/sys/kernel/debug/dmaheap/buffers",
+		"/sys/kernel/debug/dmaheap/lingering",
 		"/sys/kernel/debug/dmaheap/mistakes",
 		"/sys/kernel/debug/tracing/events/dmaheap/enable",
 		"/proc/sys/vm/drop_caches",
@@ -175,6 +176,15 @@ static uint64_t take_number(struct input *input)
 	if (kind < 6)
 		return take(input, 1 << 14) * 4096 + (kind == 5 ? take(input, 4096) : 0);
 	return input_take(input, 8);
+}
+
+/* Mostly a number below that; for once, any. */
+static uint64_t take_below(struct input *input, uint64_t limit)
+{
+	unsigned int bytes = limit > 256 ? 2 : 1;
+	uint64_t number = input_take(input, bytes);
+
+	return number >> (8 * bytes - 4) == 15 ? take_number(input) : number % limit;
 }
 
 /* What could be had, but would take minutes on a slow kernel, is less; what is refused is as it was. */
@@ -357,7 +367,7 @@ static void do_name(struct input *input)
 
 static void do_fence(struct input *input)
 {
-	struct dma_buf_export_sync_file data = { .flags = take(input, 5), .fd = -1 };
+	struct dma_buf_export_sync_file data = { .flags = take_below(input, 5), .fd = -1 };
 	int buffer = take_fd(input, fds, MAX_FDS);
 
 	if (take(input, 2)) {
@@ -380,7 +390,13 @@ static void drop_map(struct map *map)
 	map->bytes = NULL;
 }
 
-/* At an address that large pages fit at, or any. */
+/* An address that large pages fit at, where nothing else is. */
+static char *take_address(struct input *input)
+{
+	return (char *)(0x100000000000 + take(input, 64) * (1UL << 21));
+}
+
+/* At such an address, or any. */
 static void do_mmap(struct input *input)
 {
 	static const int flags[] = { MAP_SHARED, MAP_SHARED, MAP_SHARED | MAP_POPULATE,
@@ -388,8 +404,7 @@ static void do_mmap(struct input *input)
 	struct map *map = take_map(input);
 	size_t len = take_size(input);
 	int fd = take_fd(input, fds, MAX_FDS), flag = flags[take(input, 4)];
-	char *hint = take(input, 2) ? NULL :
-				      (char *)(0x100000000000 + take(input, 64) * (1UL << 21));
+	char *hint = take(input, 2) ? NULL : take_address(input);
 	off_t offset = take(input, 2) ? 0 : (off_t)take_number(input);
 	char *bytes = mmap(hint, len, take(input, 8), flag, fd, offset);
 
@@ -416,6 +431,24 @@ static void do_munmap(struct input *input)
 	munmap(map->bytes + from, len < map->len - from ? len : map->len - from);
 }
 
+/* Elsewhere, what lies behind a place of it too, with its length or another; what stays is as it was. */
+static void move(struct input *input, struct map *map, size_t from)
+{
+	char *to = take_address(input), *moved;
+	size_t len = take(input, 4) ? map->len - from : take_size(input);
+	int flags = MREMAP_MAYMOVE | MREMAP_FIXED;
+
+	if (!take(input, 4))
+		flags |= MREMAP_DONTUNMAP;
+	moved = mremap(map->bytes + from, map->len - from, len, flags, to);
+	if (moved == MAP_FAILED)
+		return;
+	/* What another slot has there is gone: touching it finds this one. */
+	if (from)
+		munmap(map->bytes, from);
+	*map = (struct map){ moved, len };
+}
+
 static void do_change_map(struct input *input)
 {
 	static const int advices[] = { MADV_DONTNEED, MADV_HUGEPAGE, MADV_NOHUGEPAGE,
@@ -423,7 +456,6 @@ static void do_change_map(struct input *input)
 				       MADV_PAGEOUT };
 	struct map *map = take_map(input);
 	size_t from, len;
-	char *moved;
 
 	if (!map->bytes)
 		return;
@@ -432,10 +464,7 @@ static void do_change_map(struct input *input)
 	switch (take(input, 3)) {
 	case 0: mprotect(map->bytes + from, len, take(input, 8)); break;
 	case 1: madvise(map->bytes + from, len, advices[take(input, 7)]); break;
-	default:
-		moved = mremap(map->bytes, map->len, map->len, MREMAP_MAYMOVE);
-		if (moved != MAP_FAILED)
-			map->bytes = moved;
+	default: move(input, map, from);
 	}
 }
 
@@ -500,14 +529,17 @@ static void do_close(struct input *input)
 static void do_device(struct input *input)
 {
 	static const uint32_t masks[] = { 64, 64, 40, 36, 32, 31, 30, 24 };
+	uint64_t mask = take_below(input, LENGTH(masks));
 	struct dmaheap_test_device data = {
-		.mask_bits = masks[take(input, 8)],
-		.coherency = take(input, 4),
+		.mask_bits = mask < LENGTH(masks) ? masks[mask] : mask,
+		.coherency = take_below(input, 4),
 		.max_segment = take(input, 2) ? 0 : take_number(input),
 		.boundary = take(input, 4) ? 0 : take_number(input),
 	};
 	int device = open(DMAHEAP_TEST_NODE, O_RDWR | O_CLOEXEC);
 
+	if (mask >= LENGTH(masks))
+		data.bus = take_below(input, 2);
 	if (device >= 0 && !ioctl(device, DMAHEAP_TEST_DEVICE, &data))
 		put(slot(input, devices, MAX_DEVICES), device);
 	else if (device >= 0)
@@ -518,7 +550,7 @@ static void do_device(struct input *input)
 static void do_attach(struct input *input)
 {
 	struct dmaheap_test_attach attach = { .fd = have_buffer(input) };
-	struct dmaheap_test_map map = { .direction = take(input, 3) };
+	struct dmaheap_test_map map = { .direction = take_below(input, 3) };
 	uint64_t kind = take(input, 8);
 	int device = have_device(input);
 
@@ -536,7 +568,10 @@ static void do_job(struct input *input)
 					       DMAHEAP_TEST_MAP,    DMAHEAP_TEST_UNMAP,
 					       DMAHEAP_TEST_BEGIN,  DMAHEAP_TEST_END };
 	/* Each begins with a number and a direction. */
-	struct dmaheap_test_map map = { .id = take(input, 4), .direction = take(input, 4) };
+	struct dmaheap_test_map map = {
+		.id = take_below(input, 4),
+		.direction = take_below(input, 4),
+	};
 
 	ioctl(take_fd(input, devices, MAX_DEVICES), calls[take(input, 6)], &map);
 }
@@ -545,7 +580,7 @@ static void do_device_access(struct input *input)
 {
 	static char bytes[8192];
 	struct dmaheap_test_access data = {
-		.id = take(input, 4),
+		.id = take_below(input, 4),
 		.write = take(input, 2),
 		.offset = take_number(input),
 		.len = take(input, 8) ? take(input, sizeof(bytes)) : take_number(input),
@@ -565,12 +600,15 @@ static void do_vmap(struct input *input)
 		.fd = take_fd(input, fds, MAX_FDS),
 		.flags = take(input, 5),
 		.offset = take_number(input),
-		.len = take(input, sizeof(bytes)),
+		.len = take_below(input, sizeof(bytes)),
 		.bytes = (uintptr_t)bytes,
 	};
 	int32_t fd = data.fd;
 	int device = take_fd(input, devices, MAX_DEVICES);
 
+	/* No more than there is room for is written to us; or nowhere. */
+	if (data.len > sizeof(bytes))
+		data.bytes = 0;
 	switch (take(input, 6)) {
 	case 0: ioctl(device, DMAHEAP_TEST_KEEP_VMAP, &fd); break;
 	case 1: ioctl(device, DMAHEAP_TEST_LEAVE_OPEN, &fd); break;
@@ -600,6 +638,23 @@ static void do_look(struct input *input)
 	}
 }
 
+/* Of heaps that come and go: mostly such that they meet. */
+static void take_name(struct input *input, char name[64])
+{
+	uint64_t kind = take_below(input, 3), len, i;
+
+	memset(name, 0, 64);
+	if (kind < 3) {
+		snprintf(name, 64, "fuzz%d", (int)kind);
+	} else if (kind % 2) { /* of another */
+		snprintf(name, 64, "%s", heap_names[take(input, nr_heaps)]);
+	} else {
+		len = take(input, 65);
+		for (i = 0; i < len; i++)
+			name[i] = input_take(input, 1);
+	}
+}
+
 /* As a driver does: one of the heaps there are, or of those that come and go. */
 static void hold_heap(struct input *input, int device)
 {
@@ -609,7 +664,7 @@ static void hold_heap(struct input *input, int device)
 		snprintf(heap.name, sizeof(heap.name), "%s",
 			 heap_names[take(input, nr_heaps)]);
 	else
-		snprintf(heap.name, sizeof(heap.name), "fuzz%d", (int)take(input, 3));
+		take_name(input, heap.name);
 	ioctl(device, DMAHEAP_TEST_HOLD, &heap);
 }
 
@@ -639,8 +694,8 @@ static void do_heap(struct input *input)
 	int device = have_device(input), fd;
 	char path[80];
 
-	snprintf(heap.name, sizeof(heap.name), "fuzz%d", (int)take(input, 3));
-	snprintf(path, sizeof(path), "/dev/dma_heap/%s", heap.name);
+	take_name(input, heap.name);
+	snprintf(path, sizeof(path), "/dev/dma_heap/%.63s", heap.name);
 	if (take(input, 3) == 0) {
 		ioctl(device, DMAHEAP_TEST_REMOVE, &heap);
 		return;

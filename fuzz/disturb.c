@@ -20,6 +20,15 @@
 #define GROUPS_ROOT "/tmp/groups"
 #define GROUP GROUPS_ROOT "/limited"
 
+#define MOST 16
+
+/* How often each has happened, and how many were in the group; shared by all processes. */
+static struct tally {
+	unsigned long happened[MOST];
+	unsigned long limited;
+	unsigned long stalls; /* that were counted */
+} * tally;
+
 static bool write_text(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -35,6 +44,11 @@ static bool write_text(const char *path, const char *text)
 void be_killed_first(void)
 {
 	write_text("/proc/self/oom_score_adj", "1000");
+}
+
+void be_killed_never(void)
+{
+	write_text("/proc/self/oom_score_adj", "-1000");
 }
 
 /* With the parameters that the machine was started with. */
@@ -63,38 +77,6 @@ static bool reload_modules(void)
 			any = load(names[i]) || any;
 	usleep(20000);
 	return any;
-}
-
-/* A part of what is free; page by page, so that it can be frozen in between. */
-static size_t take(size_t eighths, char **bytes)
-{
-	size_t page = sysconf(_SC_PAGESIZE), at;
-	size_t len = (size_t)sysconf(_SC_AVPHYS_PAGES) * page / 8 * eighths;
-
-	*bytes = mmap(NULL, len, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (*bytes == MAP_FAILED)
-		return 0;
-	for (at = 0; at < len; at += page)
-		(*bytes)[at] = 1;
-	return len;
-}
-
-/* Most of it for long, so that the rest, for a moment, does not take long. */
-static bool take_memory(void)
-{
-	static char *held;
-	char *bytes;
-	size_t len;
-
-	if (!held)
-		return take(6, &held);
-	len = take(7, &bytes);
-	usleep(100000);
-	if (len)
-		munmap(bytes, len);
-	usleep(300000);
-	return len;
 }
 
 static bool charge(void)
@@ -141,6 +123,70 @@ static bool suspend(void)
 	return write_text("/sys/power/state", "freeze");
 }
 
+/* ---- memory ---- */
+
+#define LEFT (224L << 20) /* by what is taken for long, so that the rest does not take long */
+#define PIECE (4L << 20)  /* in which a process can be frozen before the next */
+#define NEARLY_ALL (96L << 20)
+
+/* A file, which all processes have, so that it is still there if one is killed, or all are to leave off. */
+static int taken = -1;
+
+/* How often somebody had to make room himself for what he wanted, since the machine started. */
+static unsigned long count_stalls(void)
+{
+	FILE *file = fopen("/proc/vmstat", "re");
+	unsigned long sum = 0, number;
+	char line[128];
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "allocstall_%*s %lu", &number) == 1)
+			sum += number;
+	if (file)
+		fclose(file);
+	return sum;
+}
+
+/* Freezing interrupts it. */
+static bool grow(int fd, long len)
+{
+	int err;
+
+	do
+		err = fallocate(fd, 0, lseek(fd, 0, SEEK_END), len);
+	while (err && errno == EINTR);
+	return !err;
+}
+
+/* Until so much is left, or somebody has to make room. */
+static void grow_until(int fd, long left, long piece)
+{
+	const long page = sysconf(_SC_PAGESIZE);
+	unsigned long before = count_stalls();
+
+	while (sysconf(_SC_AVPHYS_PAGES) * page > left + piece && count_stalls() == before &&
+	       grow(fd, piece))
+		;
+}
+
+/* Who is killed for that is counted by the next. */
+static bool take_memory(void)
+{
+	int fd = memfd_create("for a moment", MFD_CLOEXEC);
+	unsigned long now;
+
+	/* It is much to zero, and others have much to do. */
+	(void)!nice(-15);
+	grow_until(taken, LEFT, PIECE);
+	grow_until(fd, NEARLY_ALL, PIECE);
+	grow_until(fd, 0, PIECE / 32);
+	usleep(100000);
+	close(fd);
+	now = count_stalls();
+	usleep(2000000);
+	return __atomic_exchange_n(&tally->stalls, now, __ATOMIC_RELAXED) != now;
+}
+
 /**
  * struct disturbance - what happens to the machine
  * @name:	of it
@@ -152,19 +198,14 @@ static const struct disturbance {
 } disturbances[] = {
 	{ "modules reloaded", reload_modules },
 	{ "another paying", charge },
-	{ "memory taken", take_memory },
+	{ "memory short", take_memory },
 	{ "a CPU unplugged", unplug },
 	{ "caches shrunk", shrink },
 	{ "devices suspended", suspend },
 };
 #define DISTURBANCES (sizeof(disturbances) / sizeof(disturbances[0]))
 static pid_t watchers[DISTURBANCES];
-
-/* How often each has happened, and how many were in the group; shared by all processes. */
-static struct tally {
-	unsigned long happened[DISTURBANCES];
-	unsigned long limited;
-} * tally;
+_Static_assert(DISTURBANCES <= MOST, "each is counted");
 
 static void drop_right(struct __user_cap_data_struct *have, unsigned int capability)
 {
@@ -221,6 +262,8 @@ void disturb(void)
 			exit(1);
 		}
 		make_group();
+		taken = memfd_create("for long", MFD_CLOEXEC);
+		tally->stalls = count_stalls();
 	}
 	for (i = 0; i < DISTURBANCES; i++)
 		watchers[i] = start(i);

@@ -40,8 +40,9 @@ void calls_make(struct input *input, unsigned long *made); /* adds to how many w
 /* Lets go of all that they have left open, while somebody still looks at the code that runs. */
 void calls_end(void);
 
-/* disturb.c: if somebody is killed for want of memory, then this process */
+/* disturb.c: if somebody is killed for want of memory, then this process, or another */
 void be_killed_first(void);
+void be_killed_never(void);
 /* Without the rights that are above limits; and, in a group, where memory is limited for it. */
 void be_limited(bool in_group);
 /* Starts processes that do to the machine what hurts, until this one ends */
