@@ -25,7 +25,7 @@ test: setup
 
 #: make test-debug the tests on kernels that find mistakes (KASAN, lockdep, KCSAN, ...)
 test-debug: setup
-	@tests/run -k "debug kcsan"
+	@tests/run -j 2 -k "debug kcsan"
 
 #: make fuzz       random calls for 10 minutes, on the kernel that finds mistakes
 fuzz: setup
