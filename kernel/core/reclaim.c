@@ -297,6 +297,14 @@ static bool empty_pools_on(const nodemask_t *nodes)
 	return is_empty;
 }
 
+/* With all of its threads: then the kernel lets it have what it lacks, and kills nobody else for it. */
+static bool is_dying(void)
+{
+	return fatal_signal_pending(current) &&
+	       READ_ONCE(current->signal->flags) & SIGNAL_GROUP_EXIT &&
+	       !READ_ONCE(current->signal->core_state);
+}
+
 /*
  * Nobody is killed as long as there is anything left here that would help: of nodes that the one who has
  * no memory may have a buffer's from, and not what somebody else has just taken.  Whoever is about to give it
@@ -310,7 +318,7 @@ static int before_oom_kill(struct notifier_block *notifier, unsigned long unused
 	nodemask_t nodes;
 	unsigned int i;
 
-	if (fatal_signal_pending(current))
+	if (is_dying())
 		return NOTIFY_OK;
 	dmaheap_usable_nodes(&nodes);
 	before = given_back_on(&nodes);
