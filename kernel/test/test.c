@@ -188,6 +188,7 @@ static long test_map(struct importer *importer, void *arg)
 	if (IS_ERR(sgt))
 		return PTR_ERR(sgt);
 	WRITE_ONCE(attached->sgt, sgt);
+	smp_mb__before_atomic(); /* who sees the count finds the list: pairs with smp_rmb() */
 	atomic_inc(&attached->maps[data->direction]);
 	describe_table(importer->dev, sgt, data);
 	return 0;
@@ -425,6 +426,7 @@ static long test_access(struct importer *importer, void *arg)
 		return -ENOENT;
 	if (!is_mapped(attached))
 		return -EINVAL;
+	smp_rmb(); /* see test_map(); the count of test_unmap() is ordered by itself */
 	if (!data->len || data->len > SZ_1M)
 		return -EINVAL;
 	bytes = kvzalloc(data->len, GFP_KERNEL);
