@@ -26,7 +26,6 @@
 static struct tally {
 	unsigned long happened[MOST];
 	unsigned long limited;
-	unsigned long stalls; /* that were counted */
 } * tally;
 
 static bool write_text(const char *path, const char *text)
@@ -158,33 +157,32 @@ static bool grow(int fd, long len)
 	return !err;
 }
 
-/* Until so much is left, or somebody has to make room. */
-static void grow_until(int fd, long left, long piece)
+static bool is_left(long bytes)
 {
-	const long page = sysconf(_SC_PAGESIZE);
-	unsigned long before = count_stalls();
-
-	while (sysconf(_SC_AVPHYS_PAGES) * page > left + piece && count_stalls() == before &&
-	       grow(fd, piece))
-		;
+	return sysconf(_SC_AVPHYS_PAGES) * sysconf(_SC_PAGESIZE) > bytes;
 }
 
-/* Who is killed for that is counted by the next. */
+/* Until there is hardly any, and somebody has to make room: not only for something that is long. */
 static bool take_memory(void)
 {
 	int fd = memfd_create("for a moment", MFD_CLOEXEC);
-	unsigned long now;
+	unsigned long before;
+	bool is_short;
 
 	/* It is much to zero, and others have much to do. */
 	(void)!nice(-15);
-	grow_until(taken, LEFT, PIECE);
-	grow_until(fd, NEARLY_ALL, PIECE);
-	grow_until(fd, 0, PIECE / 32);
+	while (is_left(LEFT + PIECE) && grow(taken, PIECE))
+		;
+	while (is_left(NEARLY_ALL + PIECE) && grow(fd, PIECE))
+		;
+	before = count_stalls();
+	while (!is_left(2 * NEARLY_ALL) && count_stalls() == before && grow(fd, PIECE / 32))
+		;
+	is_short = !is_left(NEARLY_ALL) && count_stalls() != before;
 	usleep(100000);
 	close(fd);
-	now = count_stalls();
-	usleep(2000000);
-	return __atomic_exchange_n(&tally->stalls, now, __ATOMIC_RELAXED) != now;
+	usleep(8000000); /* most of the time, there is some */
+	return is_short;
 }
 
 /**
@@ -263,7 +261,6 @@ void disturb(void)
 		}
 		make_group();
 		taken = memfd_create("for long", MFD_CLOEXEC);
-		tally->stalls = count_stalls();
 	}
 	for (i = 0; i < DISTURBANCES; i++)
 		watchers[i] = start(i);

@@ -190,7 +190,7 @@ static void log_input(const struct input *input)
 
 static unsigned long inputs, killed; /* for taking too long */
 static unsigned long died;	     /* by themselves, which none should */
-static unsigned long ended;	     /* at random moments, by us */
+static unsigned long ended;	     /* at random moments, or for want of memory */
 static long seconds = 60;	     /* for all of them */
 static unsigned long *calls; /* shared with children, which may be killed at any time */
 static unsigned int threads = 1;
@@ -281,14 +281,36 @@ static bool run_within(struct input *input, unsigned int limit)
 	return WTERMSIG(status) != SIGALRM;
 }
 
+/* Has it ended?  Who was killed, is counted. */
+static bool has_ended(pid_t child)
+{
+	int status = 0;
+
+	if (!waitpid(child, &status, WNOHANG))
+		return false;
+	ended += WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+	return true;
+}
+
+static bool ends_before(pid_t child, unsigned int milliseconds)
+{
+	unsigned int i;
+
+	for (i = 0; i < milliseconds / 10; i++) {
+		if (has_ended(child))
+			return true;
+		usleep(10000);
+	}
+	return false;
+}
+
 /* By the clock: as long as the machine is suspended, it goes on, and nobody can look at it. */
 static bool ends_within(pid_t child, unsigned int limit)
 {
 	time_t end = time(NULL) + limit + 1;
-	int status;
 
 	while (time(NULL) < end) {
-		if (waitpid(child, &status, WNOHANG))
+		if (has_ended(child))
 			return true;
 		usleep(10000);
 	}
@@ -298,12 +320,13 @@ static bool ends_within(pid_t child, unsigned int limit)
 /* What others do makes it slow; but threads that wait for each other will not end without that either. */
 static void run_disturbed(struct input *input)
 {
+	/* The numbers that are taken are the same, however long it takes. */
+	bool is_killed = below(2);
+	unsigned int milliseconds = below(1000 * INPUT_SECONDS);
 	pid_t child = start(input, 0);
 
-	if (below(2) && !ends_within(child, below(INPUT_SECONDS))) {
-		usleep(below(1000000));
-		ended += !kill(child, SIGKILL);
-	}
+	if (is_killed && !ends_before(child, milliseconds))
+		kill(child, SIGKILL);
 	if (ends_within(child, INPUT_SECONDS))
 		return;
 	killed++;
