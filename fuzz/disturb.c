@@ -131,19 +131,18 @@ static bool suspend(void)
 /* A file, which all processes have, so that it is still there if one is killed, or all are to leave off. */
 static int taken = -1;
 
-/* How often somebody had to make room himself for what he wanted, since the machine started. */
-static unsigned long count_stalls(void)
+/* How often the kernel has begun to make room, since the machine started. */
+static unsigned long count_rounds(void)
 {
 	FILE *file = fopen("/proc/vmstat", "re");
-	unsigned long sum = 0, number;
+	unsigned long rounds = 0;
 	char line[128];
 
 	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "allocstall_%*s %lu", &number) == 1)
-			sum += number;
+		sscanf(line, "pageoutrun %lu", &rounds);
 	if (file)
 		fclose(file);
-	return sum;
+	return rounds;
 }
 
 /* Freezing interrupts it. */
@@ -162,7 +161,10 @@ static bool is_left(long bytes)
 	return sysconf(_SC_AVPHYS_PAGES) * sysconf(_SC_PAGESIZE) > bytes;
 }
 
-/* Until there is hardly any, and somebody has to make room: not only for something that is long. */
+/*
+ * Until there is hardly any, and the kernel begins to make room.  No further: who is killed for the rest does not
+ * always give it back in time, and then there is nobody left to be killed.
+ */
 static bool take_memory(void)
 {
 	int fd = memfd_create("for a moment", MFD_CLOEXEC);
@@ -175,10 +177,10 @@ static bool take_memory(void)
 		;
 	while (is_left(NEARLY_ALL + PIECE) && grow(fd, PIECE))
 		;
-	before = count_stalls();
-	while (!is_left(2 * NEARLY_ALL) && count_stalls() == before && grow(fd, PIECE / 32))
+	before = count_rounds();
+	while (!is_left(2 * NEARLY_ALL) && count_rounds() == before && grow(fd, PIECE / 32))
 		;
-	is_short = !is_left(NEARLY_ALL) && count_stalls() != before;
+	is_short = !is_left(NEARLY_ALL) && count_rounds() != before;
 	usleep(100000);
 	close(fd);
 	usleep(8000000); /* most of the time, there is some */

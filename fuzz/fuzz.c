@@ -322,7 +322,7 @@ static void run_disturbed(struct input *input)
 {
 	/* The numbers that are taken are the same, however long it takes. */
 	bool is_killed = below(2);
-	unsigned int milliseconds = below(1000 * INPUT_SECONDS);
+	unsigned int milliseconds = below(1 + below(1000 * INPUT_SECONDS)); /* mostly few */
 	pid_t child = start(input, 0);
 
 	if (is_killed && !ends_before(child, milliseconds))
