@@ -26,9 +26,9 @@ heaps() {
 			-m "dmaheap_chunk area=cma-chunks" -m dmaheap_cma
 			-m "dmaheap_protected_reference $devices")
 	fi
-	# Debian's have no CMA on amd64; those with sanitizers have.
+	# Debian's have no CMA on amd64; those with sanitizers have, where devices of 32 bits reach it.
 	case $kernel in
-	debug | kcsan) machine+=(-c cma=64M -m dmaheap_cma) ;;
+	debug | kcsan) machine+=(-c cma=64M@0-2G -m dmaheap_cma) ;;
 	esac
 	# A whole section, which else had pages, and a part of one, which has.
 	# shellcheck disable=SC2016
